@@ -1,0 +1,48 @@
+"""Errors of the index, below :class:`models.errors.SimilarityError`.
+
+SimilarityError
+`-- IndexerError
+    |-- DatasetNotIndexedError    no index of that name; the text lists those that exist
+    |-- CheckpointMismatchError   another checkpoint than the index was made with; both are named
+    |-- CollectionBusyError       another process holds the collection; it is named
+    |-- DataFolderError           the data folder cannot be made, read or written
+    |-- VectorSizeError           a vector longer than the engines store
+    |-- PointNotFoundError        an id that is not in the dataset
+    `-- StoreError                the engine failed in a way that is nobody's expected case
+"""
+
+from __future__ import annotations
+
+from models.errors import SimilarityError
+
+
+class IndexerError(SimilarityError):
+    """Base of the index's errors."""
+
+
+class DatasetNotIndexedError(IndexerError):
+    """No index of that dataset name."""
+
+
+class CheckpointMismatchError(IndexerError):
+    """The checkpoint is not the one the index was made with."""
+
+
+class CollectionBusyError(IndexerError):
+    """Another process holds the collection."""
+
+
+class DataFolderError(IndexerError):
+    """The data folder cannot be made, read or written."""
+
+
+class VectorSizeError(IndexerError):
+    """A vector longer than the engines store."""
+
+
+class PointNotFoundError(IndexerError):
+    """An id that is not in the dataset."""
+
+
+class StoreError(IndexerError):
+    """The engine failed."""

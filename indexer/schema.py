@@ -1,0 +1,70 @@
+"""Names, ids and payload of what is stored: the part other tools rely on (docs/collections.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from indexer.types import Distance
+from models.pooling import Pooling
+
+SCHEMA_VERSION = 1
+
+MAX_VECTOR_SIZE = 65_536
+"""Largest vector a Qdrant server takes; embedded collections keep to it so that they can move."""
+
+NAMESPACE = UUID("6f3c2c1e-8d52-5b0a-9d0e-3a6b7f1c9a10")
+"""Namespace of the point ids; never change it: every stored id depends on it."""
+
+PAYLOAD_INDEXES: Mapping[str, str] = {
+    "path": "keyword",
+    "label": "keyword",
+    "dataset": "keyword",
+    "sha256": "keyword",
+    "width": "integer",
+    "height": "integer",
+    "bytes": "integer",
+}
+"""Payload fields that get an index at creation, and Qdrant's type of it."""
+
+
+def point_id(dataset: str, relative_path: str) -> UUID:
+    """UUIDv5 of dataset and relative path: the same image is the same point in every sync."""
+    return uuid5(NAMESPACE, f"{dataset}/{relative_path}")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """One index = one dataset encoded with one checkpoint; a collection per distance.
+
+    Attributes:
+        dataset: ``[a-z0-9_-]+``.
+        arch, fingerprint, image_size: of the checkpoint.
+        distances: a collection is kept for each.
+        vector_sizes: number of values of each named vector.
+        source: SOURCE string of the last sync.
+        root: folder that the images' relative paths start from.
+    """
+
+    dataset: str
+    arch: str
+    fingerprint: str
+    image_size: int
+    distances: tuple[Distance, ...]
+    vector_sizes: Mapping[Pooling, int]
+    source: str
+    root: str
+
+    @property
+    def checkpoint(self) -> str:
+        """Name of the checkpoint: ``<arch>-<fingerprint8>``."""
+        return f"{self.arch}-{self.fingerprint[:8]}"
+
+    def collection(self, distance: Distance) -> str:
+        """Physical name of the collection for ``distance``."""
+        return f"{self.dataset}__{self.checkpoint}__{distance}"
+
+    def alias(self, distance: Distance) -> str:
+        """Stable name of the collection for ``distance``, whatever the checkpoint."""
+        return f"{self.dataset}__{distance}"

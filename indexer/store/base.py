@@ -1,0 +1,110 @@
+"""VectorStore: where vectors live, in our words. Every back end passes tests/contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from indexer.schema import IndexSpec
+from indexer.types import DatasetInfo, Distance, Point, Record, ScoredPoint
+from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from indexer.types import Vector
+
+
+class IndexWriter(Protocol):
+    """One sync's hold on one dataset: changes are seen by readers only after ``publish``.
+
+    Changes that were acknowledged survive a kill: the next writer for the same spec finds them.
+    A writer for the spec that is published starts from its points; for another checkpoint it
+    starts empty (or from its own interrupted work).
+    """
+
+    def records(self) -> Iterator[Record]:
+        """Every point that is in all of the collections being written, without vectors."""
+        ...
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write ``points`` to every collection; acknowledged when it returns.
+
+        Raises:
+            StoreError: a vector is missing, of the wrong size, not finite or all zero.
+        """
+        ...
+
+    def delete(self, ids: Sequence[UUID]) -> None:
+        """Remove points from every collection; unknown ids are ignored."""
+        ...
+
+    def publish(self) -> DatasetInfo:
+        """Make the state visible to readers, all distances at once, and drop what it replaces.
+
+        When nothing was changed since the published state, only ``source`` and ``synced_at`` are.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the dataset; unpublished work stays for the next writer."""
+        ...
+
+
+class VectorStore(Protocol):
+    """Indexes by dataset name. Safe to use from several threads; see each back end for processes.
+
+    Every method that takes a dataset raises DatasetNotIndexedError for an unknown one.
+    """
+
+    def datasets(self) -> list[DatasetInfo]:
+        """The published indexes, by name."""
+        ...
+
+    def describe(self, dataset: str) -> DatasetInfo:
+        """One published index."""
+        ...
+
+    def writer(self, spec: IndexSpec) -> IndexWriter:
+        """Start or continue to write ``spec``.
+
+        Raises:
+            CollectionBusyError: another process writes this dataset.
+            VectorSizeError: a vector size above MAX_VECTOR_SIZE.
+        """
+        ...
+
+    def query(
+        self,
+        dataset: str,
+        distance: Distance,
+        pooling: Pooling,
+        vector: Vector,
+        *,
+        limit: int,
+        exclude: Iterable[UUID] = (),
+    ) -> list[ScoredPoint]:
+        """The ``limit`` nearest points, best first, without those in ``exclude``.
+
+        Equal scores are ordered by id, so that the same question has the same answer.
+        """
+        ...
+
+    def retrieve(
+        self, dataset: str, distance: Distance, ids: Sequence[UUID], *, with_vectors: bool = False
+    ) -> list[Record]:
+        """Records of ``ids`` in their order; unknown ids are left out."""
+        ...
+
+    def scroll(
+        self, dataset: str, distance: Distance, *, with_vectors: bool = False
+    ) -> Iterator[Record]:
+        """Every record, ordered by id, read in bounded batches."""
+        ...
+
+    def drop(self, dataset: str) -> None:
+        """Remove the index: every collection of every checkpoint of this dataset."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...

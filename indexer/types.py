@@ -1,0 +1,173 @@
+"""Value types of the index. No numpy, torch or Qdrant import at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+
+PayloadValue = str | int | float | None
+Payload = dict[str, PayloadValue]
+
+
+class Distance(StrEnum):
+    """Qdrant's distances that the study uses.
+
+    ``cosine``: score = cosine similarity, 1 is best, hits descend.
+    ``euclid``: score = Euclidean distance, 0 is best, hits ascend.
+    """
+
+    COSINE = "cosine"
+    EUCLID = "euclid"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is upserted: an id, named vectors (D,) float32, and a payload."""
+
+    id: UUID
+    vectors: Mapping[Pooling, Vector]
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is read back; ``vectors`` is empty unless they were asked for.
+
+    Vectors of a cosine collection come back with unit length.
+    """
+
+    id: UUID
+    payload: Payload
+    vectors: Mapping[Pooling, Vector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPoint:
+    """One answer of a store: id, score as :class:`Distance` defines it, payload."""
+
+    id: UUID
+    score: float
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One similar image. ``rank`` starts at 1."""
+
+    rank: int
+    id: UUID
+    score: float
+    path: str
+    label: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """The hits of one <pooling, distance> pair, best first, and how long the store took."""
+
+    pooling: Pooling
+    distance: Distance
+    hits: tuple[Hit, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The answer to one query image.
+
+    Attributes:
+        dataset: what was searched.
+        checkpoint: name of the encoder, ``<arch>-<fingerprint8>``.
+        query: the stored image that was the query, or None for an uploaded one.
+        rows: one per <pooling, distance> pair, in the order asked for.
+        seconds: by step: "decode", "encode", "search" (0.0 where nothing had to be done).
+    """
+
+    dataset: str
+    checkpoint: str
+    query: ImageDetails | None
+    rows: tuple[ResultRow, ...]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetails:
+    """One stored image, from its payload."""
+
+    id: UUID
+    path: str
+    label: str | None
+    width: int
+    height: int
+    format: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that could not be read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync did: numbers of images, not of points (an image is a point per collection)."""
+
+    dataset: str
+    checkpoint: str
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: tuple[FailedFile, ...] = ()
+    collections: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """One published index, as ``list`` and ``status`` print it.
+
+    Attributes:
+        name: the dataset's name.
+        images: number of images.
+        checkpoint: ``<arch>-<fingerprint8>``.
+        arch, fingerprint, image_size: of that checkpoint.
+        distances: those that have a collection.
+        vector_sizes: number of values per pooling.
+        collections: physical names, in the order of ``distances``.
+        source: SOURCE it was last synced with.
+        root: folder that the images' relative paths start from.
+        synced_at: end of the last sync, ISO 8601 UTC.
+        engine: name and version of the engine, such as "qdrant-edge 0.9.0".
+    """
+
+    name: str
+    images: int
+    checkpoint: str
+    arch: str
+    fingerprint: str
+    image_size: int
+    distances: tuple[Distance, ...]
+    vector_sizes: Mapping[Pooling, int]
+    collections: tuple[str, ...]
+    source: str
+    root: str
+    synced_at: str
+    engine: str

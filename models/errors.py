@@ -1,0 +1,52 @@
+"""The root of the error tree, and the errors that models can raise.
+
+SimilarityError
+|-- UnreadableImageError        a file that cannot be read as an image
+|-- SourceError                 a SOURCE that names no images
+|-- UnknownArchitectureError    an architecture name nobody registered
+|-- ImageSizeError              an image size the architecture cannot encode
+|-- CheckpointError             a checkpoint that is absent, damaged or not one
+|-- TrainingError               training that cannot start, resume or go on
+`-- (indexer.errors)            everything about the index
+"""
+
+
+class SimilarityError(Exception):
+    """Base of every expected error: its text names the value, the reason and the way out.
+
+    Command lines print it as one line and exit with 1; anything else that escapes is a bug.
+    """
+
+
+class UnreadableImageError(SimilarityError):
+    """A file that cannot be read as an image.
+
+    Args:
+        path: the file, or a short name for bytes that came without one.
+        reason: why, in a few words, without the path.
+    """
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class SourceError(SimilarityError):
+    """A SOURCE that does not exist, is not understood, or holds no images."""
+
+
+class UnknownArchitectureError(SimilarityError):
+    """An architecture name that nobody registered; the text lists those that exist."""
+
+
+class ImageSizeError(SimilarityError):
+    """An image size too small for the architecture; the text names the least size that works."""
+
+
+class CheckpointError(SimilarityError):
+    """A checkpoint folder that is absent, damaged, or of another format version."""
+
+
+class TrainingError(SimilarityError):
+    """Training that cannot start, resume or go on."""
