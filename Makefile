@@ -1,0 +1,54 @@
+# Each target makes its own environment when there is none. Python 3.11 or newer and make are enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+IMAGES ?= demo
+SERVE  ?= 1
+PORT   ?= 7860
+
+.PHONY: demo test lint fix bench lock clean
+
+demo: $(VENV)/.runtime
+	@IMAGE_SIMILARITY_PORT="$(PORT)" $(BIN)/python scripts/demo.py --images "$(IMAGES)" $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python scripts/benchmark.py
+
+# torch and torchvision stand in one command with their exact versions: a resolver that sees
+# them apart may take another build of torch.
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@echo "Installing into $(VENV) (a minute or two the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+# A local build tag such as +cpu is of one machine's wheel: the lock names the plain version.
+COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate \
+           --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: $(VENV)/.dev
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	sed -i 's/+cpu$$//' requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	sed -i 's/+cpu$$//' requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

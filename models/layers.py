@@ -1,0 +1,154 @@
+"""The layers that architectures are declared with.
+
+A declaration is data: shapes, parameters and multiplications follow from it by arithmetic, without
+torch; :meth:`Layer.build` makes the torch modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Activation = Literal["relu", "gelu", "sigmoid", "none"]
+Shape = tuple[int, int, int]
+"""(channels, height, width) of one feature map; a height or width below 1 means: too small."""
+
+
+class Layer(Protocol):
+    """One step of an encoder or decoder."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape after this layer."""
+        ...
+
+    def parameters(self, channels: int) -> int:
+        """Number of learned values when ``channels`` channels come in."""
+        ...
+
+    def macs(self, shape: Shape) -> int:
+        """Multiply-accumulate operations for one feature map of ``shape``."""
+        ...
+
+    def build(self, channels: int) -> list[nn.Module]:
+        """Torch modules, with PyTorch's default initialisation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Conv:
+    """Convolution and activation."""
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    padding: int = 1
+    activation: Activation = "relu"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """floor((n + 2*padding - kernel) / stride) + 1 on each side."""
+        _, height, width = shape
+        return (self.channels, self._side(height), self._side(width))
+
+    def _side(self, length: int) -> int:
+        return floor((length + 2 * self.padding - self.kernel) / self.stride) + 1
+
+    def parameters(self, channels: int) -> int:
+        """Weights and one bias per output channel."""
+        return self.channels * (channels * self.kernel**2 + 1)
+
+    def macs(self, shape: Shape) -> int:
+        """One kernel per output value."""
+        channels, height, width = self.output_shape(shape)
+        return channels * height * width * shape[0] * self.kernel**2
+
+    def build(self, channels: int) -> list[nn.Module]:
+        """Conv2d, then the activation."""
+        from torch import nn
+
+        conv = nn.Conv2d(channels, self.channels, self.kernel, self.stride, self.padding)
+        return [conv, *build_activation(self.activation)]
+
+
+@dataclass(frozen=True, slots=True)
+class Deconv:
+    """Transposed convolution and activation."""
+
+    channels: int
+    kernel: int = 2
+    stride: int = 2
+    padding: int = 0
+    output_padding: int = 0
+    activation: Activation = "relu"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(n - 1)*stride - 2*padding + kernel + output_padding on each side."""
+        _, height, width = shape
+        return (self.channels, self._side(height), self._side(width))
+
+    def _side(self, length: int) -> int:
+        return (length - 1) * self.stride - 2 * self.padding + self.kernel + self.output_padding
+
+    def parameters(self, channels: int) -> int:
+        """Weights and one bias per output channel."""
+        return self.channels * (channels * self.kernel**2 + 1)
+
+    def macs(self, shape: Shape) -> int:
+        """One kernel per input value."""
+        channels, height, width = shape
+        return channels * height * width * self.channels * self.kernel**2
+
+    def build(self, channels: int) -> list[nn.Module]:
+        """ConvTranspose2d, then the activation."""
+        from torch import nn
+
+        deconv = nn.ConvTranspose2d(
+            channels, self.channels, self.kernel, self.stride, self.padding, self.output_padding
+        )
+        return [deconv, *build_activation(self.activation)]
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """Maximum over a window, without padding."""
+
+    kernel: int = 2
+    stride: int = 2
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """floor((n - kernel) / stride) + 1 on each side."""
+        channels, height, width = shape
+        return (channels, self._side(height), self._side(width))
+
+    def _side(self, length: int) -> int:
+        return floor((length - self.kernel) / self.stride) + 1
+
+    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return 0
+
+    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
+        """None: comparisons are not counted."""
+        return 0
+
+    def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
+        """MaxPool2d."""
+        from torch import nn
+
+        return [nn.MaxPool2d(self.kernel, self.stride)]
+
+
+def build_activation(activation: Activation) -> list[nn.Module]:
+    """The activation's module; an empty list for ``none``."""
+    from torch import nn
+
+    builders: dict[Activation, list[type[nn.Module]]] = {
+        "relu": [nn.ReLU],
+        "gelu": [nn.GELU],
+        "sigmoid": [nn.Sigmoid],
+        "none": [],
+    }
+    return [module() for module in builders[activation]]
