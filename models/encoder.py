@@ -4,49 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import torch
+from torch import Tensor
+
+from models.autoencoder import ConvAutoencoder
+from models.checkpoint import fingerprint_of, load_checkpoint
+from models.device import choose_device
 from models.pooling import LatentShape, Pooling
 from models.preprocess import Preprocess
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
 
 class Encoder:
-    """The encoder half of a checkpoint, in evaluation mode on one device.
+    """The encoder half of an autoencoder, in evaluation mode on one device. Thread-safe.
 
-    Attributes:
-        arch: name of the architecture.
-        fingerprint: 64 hex digits over weights and preprocessing.
+    Args:
+        model: an autoencoder; its decoder is not kept.
         preprocess: how images become its input.
-        latent_shape: (C, H, W) of one image.
+        fingerprint: 64 hex digits over weights and preprocessing; computed when not given.
+        device: where to run, as :func:`models.device.choose_device` takes it.
     """
 
-    arch: str
-    fingerprint: str
-    preprocess: Preprocess
-    latent_shape: LatentShape
+    def __init__(
+        self,
+        model: ConvAutoencoder,
+        preprocess: Preprocess,
+        *,
+        fingerprint: str | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.arch = model.architecture.name
+        self.preprocess = preprocess
+        self.fingerprint = fingerprint or fingerprint_of(model.state_dict(), self.arch, preprocess)
+        self.latent_shape: LatentShape = model.latent_shape(preprocess.image_size)
+        self._device = choose_device(device)
+        # Channels last is 1.4-1.5 times as fast as PyTorch's default layout on a CPU.
+        self._encoder = model.encoder.eval().to(
+            self._device,
+            memory_format=torch.channels_last,  # type: ignore[call-overload]
+        )
 
     @classmethod
-    def load(cls, checkpoint: Path, *, device: str = "auto") -> Encoder:
+    def load(cls, checkpoint: Path, *, device: str = "auto") -> Self:
         """Load the encoder of the checkpoint folder ``checkpoint``.
 
         Raises:
             CheckpointError: no checkpoint there, or a damaged one.
         """
-        raise NotImplementedError
+        model, info = load_checkpoint(checkpoint)
+        return cls(model, info.preprocess, fingerprint=info.fingerprint, device=device)
 
     @property
     def name(self) -> str:
         """``<arch>-<first 8 digits of the fingerprint>``."""
         return f"{self.arch}-{self.fingerprint[:8]}"
 
+    @torch.inference_mode()
     def encode(self, pixels: Tensor) -> Tensor:
         """uint8 (B, 3, S, S) -> latent float32 (B, C, H, W)."""
-        raise NotImplementedError
+        images = self.preprocess.normalize(pixels.to(self._device))
+        latent: Tensor = self._encoder(images.contiguous(memory_format=torch.channels_last))
+        return latent.contiguous()
 
     def vectors(
         self, pixels: Tensor, poolings: Iterable[Pooling]

@@ -30,7 +30,8 @@ def ssim_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
     the largest odd window that fits.
 
     Args:
-        reconstruction, images: in [0, 1]. Shape: (B, 3, S, S).
+        reconstruction: in [0, 1]. Shape: (B, 3, S, S).
+        images: what was to be reconstructed, likewise.
 
     Returns:
         A scalar in [0, 2]; 0 for equal images.
@@ -67,7 +68,8 @@ def nt_xent_loss(first: Tensor, second: Tensor, *, temperature: float) -> Tensor
     visual representations", ICML 2020, arXiv 2002.05709.
 
     Args:
-        first, second: projections of two views of the same images, row by row. Shape: (B, D).
+        first: projections of one view of each image. Shape: (B, D).
+        second: those of another view of the same images, in the same order. Shape: (B, D).
         temperature: divides the cosine similarities; smaller looks harder at near neighbours.
 
     Returns:

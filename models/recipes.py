@@ -1,4 +1,4 @@
-"""Recipes: what else decides a training beside the numbers on the command line.
+"""Recipes and settings: what decides a training. No torch here: command lines list the choices.
 
 ``study`` is the original's: PyTorch's default initialisation, plain [0, 1] input, ReLU output and
 reconstruction alone. Measured on labelled photographs it ranks worse than random weights: within an
@@ -15,8 +15,14 @@ from typing import Literal
 from models.errors import TrainingError
 from models.layers import Activation
 from models.preprocess import Channels
+from models.registry import get_architecture
 
 Initialisation = Literal["pytorch", "kaiming"]
+
+LOSSES = ("mse", "ssim")
+"""Names of the reconstruction losses (models/losses.py)."""
+SCHEDULERS = ("none", "cosine", "warm-restarts-5", "warm-restarts-10", "plateau")
+"""Names of the learning-rate schedulers (models/schedulers.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +96,43 @@ def get_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise TrainingError(f"no recipe {name!r}; choose from {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What decides a training's result, beside the images.
+
+    Attributes:
+        arch: a registered architecture.
+        image_size: side of the square images are stretched to, in pixels.
+        epochs: passes over the training part.
+        batch_size: images per step.
+        lr: Adam's learning rate at the start.
+        loss: reconstruction loss, ``mse`` or ``ssim``.
+        scheduler: one of SCHEDULERS; the recipe's own when None.
+        seed: of the split, the weights, the order and the views.
+        recipe: one of RECIPES.
+    """
+
+    arch: str = "model6"
+    image_size: int = 224
+    epochs: int = 40
+    batch_size: int = 32
+    lr: float = 1e-3
+    loss: str = "mse"
+    scheduler: str | None = None
+    seed: int = 0
+    recipe: str = DEFAULT_RECIPE
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained, before anything is read."""
+        get_recipe(self.recipe)
+        get_architecture(self.arch).latent_shape(self.image_size)
+        for name in ("epochs", "batch_size", "lr"):
+            if getattr(self, name) <= 0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.loss not in LOSSES:
+            raise TrainingError(f"no loss {self.loss!r}; choose from {', '.join(LOSSES)}")
+        if self.scheduler not in (None, *SCHEDULERS):
+            choices = ", ".join(SCHEDULERS)
+            raise TrainingError(f"no scheduler {self.scheduler!r}; choose from {choices}")

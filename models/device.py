@@ -1,0 +1,28 @@
+"""Which device to compute on."""
+
+from __future__ import annotations
+
+import torch
+
+from models.errors import SimilarityError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called ``name``; ``auto`` takes a CUDA or Apple GPU when there is one.
+
+    Raises:
+        SimilarityError: no such device here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise SimilarityError(
+            f"device {name!r} cannot be used: {reason}; try auto or cpu"
+        ) from error
+    return device

@@ -1,0 +1,76 @@
+"""What training minimises: reconstruction, and where a recipe asks for it, agreement of views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.augment import random_view
+from models.autoencoder import ConvAutoencoder
+from models.losses import RECONSTRUCTION_LOSSES, nt_xent_loss
+from models.pooling import Pooling
+from models.preprocess import Preprocess
+from models.recipes import Recipe
+
+HIDDEN_SIZE, PROJECTION_SIZE = 256, 128
+"""Sizes of the projection head; 128 as in SimCLR, arXiv 2002.05709, section 4.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """One batch's losses, each a scalar tensor; ``total`` is what is minimised."""
+
+    total: Tensor
+    reconstruction: Tensor
+    contrastive: Tensor
+    latent: Tensor
+
+
+class Objective(nn.Module):
+    """A model, its projection head, and how they are judged.
+
+    Args:
+        model: the autoencoder to train.
+        recipe: the weights of the parts.
+        preprocess: normalisation of the input.
+        loss: name of the reconstruction loss.
+    """
+
+    def __init__(
+        self, model: ConvAutoencoder, recipe: Recipe, preprocess: Preprocess, *, loss: str
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.projection = _projection(model) if recipe.contrastive else nn.Identity()
+        self._recipe = recipe
+        self._preprocess = preprocess
+        self._loss = RECONSTRUCTION_LOSSES[loss]
+
+    def forward(self, pixels: Tensor, generator: torch.Generator) -> Losses:
+        """Judge the model on a batch: uint8 (B, 3, S, S)."""
+        images = self._preprocess.unit(pixels)
+        if self._recipe.contrastive:
+            views = [random_view(images, generator), random_view(images, generator)]
+            images = torch.cat(views)
+        latent = self.model.encode(self._preprocess.standardize(images))
+        reconstruction = self._loss(self.model.decode(latent, image_size=images.shape[-1]), images)
+        contrastive = self._contrastive(latent)
+        total = self._recipe.reconstruction * reconstruction
+        total = total + self._recipe.contrastive * contrastive
+        return Losses(total, reconstruction, contrastive, latent)
+
+    def _contrastive(self, latent: Tensor) -> Tensor:
+        if not self._recipe.contrastive:
+            return latent.new_zeros(())
+        # The head reads the very vector that is searched.
+        first, second = self.projection(Pooling.MAXPOOL.apply(latent)).chunk(2)
+        return nt_xent_loss(first, second, temperature=self._recipe.temperature)
+
+
+def _projection(model: ConvAutoencoder) -> nn.Sequential:
+    channels = model.latent_shape(model.architecture.least_image_size)[0]
+    return nn.Sequential(
+        nn.Linear(channels, HIDDEN_SIZE), nn.ReLU(), nn.Linear(HIDDEN_SIZE, PROJECTION_SIZE)
+    )

@@ -1,0 +1,105 @@
+"""Training: image files and settings in, a checkpoint folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+from models.checkpoint import INFO_FILE, CheckpointInfo, describe_training
+from models.device import choose_device
+from models.errors import TrainingError
+from models.pixels import load_pixels
+from models.preprocess import Preprocess
+from models.recipes import TrainSettings, get_recipe
+from models.sources import ImageFile
+from models.training_run import EpochRecord, TrainingRun
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """A finished training.
+
+    Attributes:
+        checkpoint: the best epoch's checkpoint, as saved.
+        history: every epoch.
+        best_epoch: the one with the lowest validation loss, which is kept.
+        unreadable: one line for each file that was left out.
+        seconds: wall time, reading included.
+    """
+
+    checkpoint: CheckpointInfo
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    unreadable: tuple[str, ...]
+    seconds: float
+
+
+def train(
+    files: Sequence[ImageFile],
+    settings: TrainSettings,
+    out: Path,
+    *,
+    device: str = "auto",
+    time_budget: float | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> TrainingReport:
+    """Train an autoencoder on ``files`` and keep its best epoch in the checkpoint folder ``out``.
+
+    Args:
+        files: images; labels are not looked at.
+        settings: what decides the result.
+        out: checkpoint folder, with TensorBoard logs in ``out/tensorboard``.
+        device: ``auto``, ``cpu``, ``cuda``, ...
+        time_budget: seconds for everything, reading included. Fewer epochs are planned where
+            ``settings.epochs`` would take longer, and the last one is cut short if need be.
+        resume: continue what an earlier, interrupted run left in ``out``; the result is the same
+            as without the interruption (on the same machine, without a time budget).
+        overwrite: replace a checkpoint that is in ``out``.
+        progress: show tqdm bars on stderr.
+
+    Raises:
+        TrainingError: fewer than two readable images, a checkpoint in ``out`` that is neither to
+            be resumed nor replaced, or a resumed run with other settings or images.
+        CheckpointError: ``out`` cannot be written.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    started = perf_counter()
+    _check_folder(out, allowed=resume or overwrite)
+    recipe = get_recipe(settings.recipe)
+    preprocess = Preprocess(settings.image_size, recipe.mean, recipe.std)
+    loaded = load_pixels(files, preprocess, progress=progress)
+    if len(loaded.files) < 2:
+        raise TrainingError(f"{len(loaded.files)} readable images; training needs at least 2")
+    run = TrainingRun(settings, preprocess, loaded, choose_device(device))
+    deadline = None if time_budget is None else started + time_budget
+    if not (resume and run.load(out)) and deadline is not None:
+        run.fit_into(deadline - perf_counter())
+    with SummaryWriter(str(out / "tensorboard"), purge_step=len(run.history) + 1) as log:
+        run.run(out, log, deadline=deadline, progress=progress)
+    facts = {
+        "settings": asdict(replace(settings, scheduler=settings.scheduler or recipe.scheduler)),
+        "images": {"training": len(run.train_part), "validation": len(run.validation_part)},
+        "planned_epochs": run.epochs,
+        "best_epoch": run.best_epoch,
+        "history": [asdict(record) for record in run.history],
+    }
+    return TrainingReport(
+        checkpoint=describe_training(out, facts),
+        history=tuple(run.history),
+        best_epoch=run.best_epoch,
+        unreadable=tuple(str(error) for error in loaded.unreadable),
+        seconds=perf_counter() - started,
+    )
+
+
+def _check_folder(out: Path, *, allowed: bool) -> None:
+    if not allowed and (out / INFO_FILE).exists():
+        raise TrainingError(
+            f"{out} holds a checkpoint already: go on with --resume, "
+            f"replace it with --overwrite, or choose another --out"
+        )

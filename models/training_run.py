@@ -1,0 +1,281 @@
+"""One training under way: the loop, epoch by epoch, and what it needs to go on after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, NoReturn
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.checkpoint import save_checkpoint
+from models.errors import CheckpointError, TrainingError
+from models.initialisation import new_model
+from models.objective import Objective
+from models.pixels import LoadedPixels
+from models.preprocess import Preprocess
+from models.recipes import TrainSettings, get_recipe
+from models.schedulers import make_scheduler, step
+from models.sources import ImageFile
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+logger = logging.getLogger(__name__)
+
+RESUME_FILE = "resume.pt"
+VALIDATION_SHARE = 0.15
+"""85 : 15, as in the study."""
+DEAD_WARNING = 0.5
+"""Share of dead latent channels from which on a warning is given after the first epoch."""
+BUDGET_RESERVE = 0.9
+"""Share of a time budget that is planned for epochs; the rest is for saving."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch's figures. Losses are means per image.
+
+    Attributes:
+        epoch: from 1.
+        train_loss, validation_loss: what is minimised.
+        reconstruction, contrastive: its parts, on the validation part, before weighting.
+        dead_channels: share of the latent channels that are zero everywhere on all of the
+            validation part: they carry nothing.
+        lr: learning rate of this epoch.
+        seconds: wall time.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    reconstruction: float
+    contrastive: float
+    dead_channels: float
+    lr: float
+    seconds: float
+
+
+def split(count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of the training and of the validation part, 85 : 15, both at least one."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    held_out = min(max(round(count * VALIDATION_SHARE), 1), count - 1)
+    return order[held_out:], order[:held_out]
+
+
+class TrainingRun:
+    """Everything that changes from epoch to epoch.
+
+    Args:
+        settings: what decides the result.
+        preprocess: input normalisation, as the recipe asks for it.
+        loaded: at least two decoded images.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        preprocess: Preprocess,
+        loaded: LoadedPixels,
+        device: torch.device,
+    ) -> None:
+        self._settings = settings
+        self._preprocess = preprocess
+        self._device = device
+        self._pixels = loaded.pixels
+        self._images = _identity(loaded.files)
+        self.train_part, self.validation_part = split(len(loaded.files), seed=settings.seed)
+        self.history: list[EpochRecord] = []
+        recipe = get_recipe(settings.recipe)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            model = new_model(settings.arch, recipe, seed=settings.seed)
+            self._objective = Objective(model, recipe, preprocess, loss=settings.loss).to(device)
+        self._plan(settings.epochs)
+
+    def _plan(self, epochs: int) -> None:
+        """A fresh optimizer, and a scheduler that knows how many epochs there will be."""
+        self.epochs = epochs
+        recipe = get_recipe(self._settings.recipe)
+        self._optimizer = torch.optim.Adam(self._objective.parameters(), lr=self._settings.lr)
+        name = self._settings.scheduler or recipe.scheduler
+        self._scheduler = make_scheduler(name, self._optimizer, epochs=epochs)
+
+    def fit_into(self, seconds: float) -> None:
+        """Plan as many epochs as fit, at least one, measured on two steps that are taken back."""
+        before = {name: value.clone() for name, value in self._objective.state_dict().items()}
+        batch = self.train_part[: self._settings.batch_size]
+        durations = []
+        for _ in range(2):
+            started = perf_counter()
+            self._train_step(batch, torch.Generator())
+            durations.append(perf_counter() - started)
+        self._objective.load_state_dict(before)
+        images = len(self.train_part) + len(self.validation_part) / 3  # no backward pass there
+        epoch_seconds = min(durations) * max(images / len(batch), 1.0)
+        affordable = int(BUDGET_RESERVE * seconds / epoch_seconds)
+        self._plan(min(self._settings.epochs, max(affordable, 1)))
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the epoch with the lowest validation loss, the first of equals."""
+        return min(self.history, key=lambda record: record.validation_loss).epoch
+
+    def run(self, out: Path, log: SummaryWriter, *, deadline: float | None, progress: bool) -> None:
+        """Train the epochs that are left.
+
+        Args:
+            out: gets a checkpoint after each better epoch, and the state to resume from.
+            log: gets the figures of each epoch.
+            deadline: ``perf_counter()`` value at which to stop, in the middle of an epoch too.
+            progress: show one tqdm bar over all batches.
+        """
+        steps = math.ceil(len(self.train_part) / self._settings.batch_size)
+        done = len(self.history)
+        with tqdm(
+            desc="Training", total=steps * self.epochs, initial=steps * done, unit="batch",
+            disable=not progress,
+        ) as bar:  # fmt: skip
+            for epoch in range(done + 1, self.epochs + 1):
+                record = self._epoch(epoch, bar, deadline=deadline)
+                self.history.append(record)
+                step(self._scheduler, record.validation_loss)
+                if self.best_epoch == epoch:
+                    save_checkpoint(out, self._objective.model, self._preprocess)
+                self._save(out)
+                for name, value in asdict(record).items():
+                    log.add_scalar(name, value, epoch)
+                if deadline is not None and perf_counter() > deadline:
+                    break
+
+    def _epoch(self, epoch: int, bar: tqdm[NoReturn], *, deadline: float | None) -> EpochRecord:
+        started = perf_counter()
+        # One generator per epoch instead of a running one: a resumed run needs no random state.
+        generator = torch.Generator().manual_seed(self._settings.seed * 100_003 + epoch)
+        lr = self._optimizer.param_groups[0]["lr"]
+        bar.set_description(f"Training, epoch {epoch}/{self.epochs}")
+        train_loss = self._train_epoch(generator, bar, deadline=deadline)
+        if not math.isfinite(train_loss):
+            raise TrainingError(f"the loss is {train_loss} in epoch {epoch}; try a smaller --lr")
+        validation_loss, reconstruction, contrastive, dead = self._validate()
+        bar.set_postfix(loss=f"{validation_loss:.4f}", dead=f"{dead:.0%}")
+        if epoch == 1 and dead >= DEAD_WARNING:
+            logger.warning(
+                "after the first epoch %.0f %% of the latent channels are zero for every image; "
+                "consider a smaller --lr or --recipe retrieval",
+                100 * dead,
+            )
+        return EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=validation_loss,
+            reconstruction=reconstruction,
+            contrastive=contrastive,
+            dead_channels=dead,
+            lr=lr,
+            seconds=perf_counter() - started,
+        )
+
+    def _train_epoch(
+        self, generator: torch.Generator, bar: tqdm[NoReturn], *, deadline: float | None
+    ) -> float:
+        """One pass over the training part; returns the mean loss per image."""
+        self._objective.train()
+        order = torch.randperm(len(self.train_part), generator=generator)
+        total, seen = torch.zeros((), device=self._device), 0
+        for batch in torch.split(self.train_part[order], self._settings.batch_size):
+            total += self._train_step(batch, generator) * len(batch)
+            seen += len(batch)
+            bar.update()
+            if deadline is not None and perf_counter() > deadline:
+                break
+        return (total / seen).item()
+
+    def _train_step(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        loss: Tensor = self._objective(self._pixels[batch].to(self._device), generator).total
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, float, float, float]:
+        """(loss, reconstruction, contrastive, share of dead channels) on the validation part."""
+        self._objective.eval()
+        generator = torch.Generator().manual_seed(self._settings.seed)  # the same views each time
+        sums = torch.zeros(3, device=self._device)
+        alive = torch.zeros((), dtype=torch.bool, device=self._device)
+        for batch in torch.split(self.validation_part, self._settings.batch_size):
+            losses = self._objective(self._pixels[batch].to(self._device), generator)
+            parts = torch.stack([losses.total, losses.reconstruction, losses.contrastive])
+            sums += parts * len(batch)
+            alive = alive | (losses.latent != 0).any(dim=3).any(dim=2).any(dim=0)
+        loss, reconstruction, contrastive = (sums / len(self.validation_part)).tolist()
+        return loss, reconstruction, contrastive, 1.0 - alive.float().mean().item()
+
+    def _save(self, out: Path) -> None:
+        """Write what the next process needs to go on, in one step."""
+        state = {
+            "settings": asdict(self._settings),
+            "images": self._images,
+            "epochs": self.epochs,
+            "history": [asdict(record) for record in self.history],
+            "objective": self._objective.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+        }
+        beside = out / f"{RESUME_FILE}.new"
+        try:
+            torch.save(state, beside)
+            beside.replace(out / RESUME_FILE)
+        except (OSError, RuntimeError) as error:
+            raise CheckpointError(f"cannot write {out / RESUME_FILE}: {error}") from error
+
+    def load(self, out: Path) -> bool:
+        """Go on from what :meth:`run` left in ``out``; False when there is nothing.
+
+        Raises:
+            TrainingError: it is damaged, or of other settings or images.
+        """
+        path = out / RESUME_FILE
+        if not path.exists():
+            return False
+        try:
+            state = torch.load(path, map_location=self._device, weights_only=True)
+            self._check_same(out, state["settings"], state["images"])
+            self._plan(state["epochs"])
+            self._objective.load_state_dict(state["objective"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._scheduler.load_state_dict(state["scheduler"])
+            self.history = [EpochRecord(**record) for record in state["history"]]
+        except (OSError, RuntimeError, KeyError, TypeError, EOFError, ValueError) as error:
+            raise TrainingError(f"{path} is damaged: start again with --overwrite") from error
+        return True
+
+    def _check_same(self, out: Path, settings: dict[str, object], images: str) -> None:
+        for name, now in asdict(self._settings).items():
+            if settings[name] != now:
+                raise TrainingError(
+                    f"cannot resume {out}: its {name} is {settings[name]}, not {now}; "
+                    f"give the same settings, or start again with --overwrite"
+                )
+        if images != self._images:
+            raise TrainingError(
+                f"cannot resume {out}: the images have changed since; start again with --overwrite"
+            )
+
+
+def _identity(files: Sequence[ImageFile]) -> str:
+    """A hash that changes when an image is added, removed, renamed or rewritten."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_path}\0{file.bytes}\n".encode())
+    return digest.hexdigest()

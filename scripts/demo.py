@@ -1,0 +1,125 @@
+"""The main job in one go: images -> checkpoint -> collections -> evaluation -> page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from indexer.settings import Settings, calm_threads
+from models.errors import SimilarityError
+from models.recipes import TrainSettings
+
+if TYPE_CHECKING:
+    from models.sources import Source
+
+# Small enough for two cores and a few minutes, measured; a full-size training is one command away.
+DEMO_SETTINGS = TrainSettings(arch="model1", image_size=96, epochs=30)
+TRAINING_SECONDS = 150.0
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", default="demo", metavar="SOURCE", help="demo, folder or .zip")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the indexes")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), metavar="DIR")
+    parser.add_argument("--no-serve", action="store_true", help="stop before the page")
+    return parser.parse_args(argv)
+
+
+def say(text: str) -> None:
+    """One line of what happens next, apart from the progress bars."""
+    print(f"\n==> {text}", file=sys.stderr, flush=True)
+
+
+def make_checkpoint(source: Source, folder: Path) -> None:
+    """Train, or go on with an interrupted training, or keep what is finished."""
+    from models.training import train
+
+    say(
+        f"Training {DEMO_SETTINGS.arch} on {len(source.files):,} images at "
+        f"{DEMO_SETTINGS.image_size} px, at most {TRAINING_SECONDS:.0f} s"
+    )
+    if (folder / "model.json").exists():
+        print(f"{folder} is there already; remove it to train again", file=sys.stderr)
+        return
+    report = train(source.files, DEMO_SETTINGS, folder, time_budget=TRAINING_SECONDS)
+    print(
+        f"{report.checkpoint.name}: epoch {report.best_epoch} of {len(report.history)} kept",
+        file=sys.stderr,
+    )
+
+
+def make_index(source: Source, checkpoint: Path, data_dir: Path) -> None:
+    """Encode every image once and put its vectors into both collections."""
+    from indexer.pipeline import sync
+    from indexer.store import open_store
+    from models.encoder import Encoder
+
+    say("Encoding every image once into both collections (Cosine and Euclid)")
+    encoder = Encoder.load(checkpoint)
+    report = sync(source, encoder, open_store(data_dir), checkpoint=checkpoint, data_dir=data_dir)
+    print(
+        f"{report.dataset}: {report.added} added, {report.updated} updated, "
+        f"{report.unchanged} unchanged, {report.removed} removed, {len(report.failed)} unreadable",
+        file=sys.stderr,
+    )
+
+
+def show_evaluation(source: Source, data_dir: Path) -> None:
+    """Print how good the neighbours are, where there are labels to tell."""
+    from indexer.errors import NoLabelsError
+    from indexer.evaluation import evaluate, evaluation_table
+    from indexer.store import open_store
+
+    say("Judging the neighbours by the labels, beside random weights and raw pixels")
+    try:
+        rows = evaluate(open_store(data_dir), source.name, k=8, progress=True)
+    except NoLabelsError as error:
+        print(f"left out: {error}", file=sys.stderr)
+        return
+    print(evaluation_table(rows), flush=True)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """All steps but the page."""
+    from models.sources import open_source
+
+    started = perf_counter()
+    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
+    say(f"Looking for images: {arguments.images}")
+    source = open_source(arguments.images, workspace=data_dir / "sources")
+    checkpoint = arguments.checkpoints / source.name
+    make_checkpoint(source, checkpoint)
+    make_index(source, checkpoint, data_dir)
+    show_evaluation(source, data_dir)
+    say(f"Done in {perf_counter() - started:.0f} s")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    calm_threads()
+    arguments = parse(argv)
+    try:
+        run(arguments)
+    except SimilarityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    if arguments.no_serve:
+        print("next: python -m search_ui (or make demo without SERVE=0)", file=sys.stderr)
+        return 0
+    say("Opening the page")
+    from search_ui.__main__ import main as serve
+
+    return serve([] if arguments.data_dir is None else ["--data-dir", str(arguments.data_dir)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

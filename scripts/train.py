@@ -1,0 +1,109 @@
+"""Train an autoencoder on a folder of images: python scripts/train.py SOURCE --out DIR."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.settings import Settings, calm_threads
+from models.errors import SimilarityError
+from models.recipes import LOSSES, RECIPES, SCHEDULERS, TrainSettings
+from models.registry import list_models
+
+if TYPE_CHECKING:
+    from models.training import TrainingReport
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Train an autoencoder on images, without labels, and keep its best epoch.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("source", metavar="SOURCE", help="a folder, a .zip archive, or demo")
+    add("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder")
+    add("--arch", default="model6", choices=list_models(), help="architecture")
+    add("--image-size", type=int, default=224, metavar="PIXELS", help="side of the square input")
+    add("--epochs", type=int, default=40, help="passes over the training part")
+    add("--batch-size", type=int, default=32, help="images per step")
+    add("--lr", type=float, default=1e-3, help="learning rate of Adam")
+    add("--loss", default="mse", choices=LOSSES, help="reconstruction loss")
+    add("--scheduler", choices=SCHEDULERS, help="default: the recipe's own")
+    add("--recipe", default=next(iter(RECIPES)), choices=RECIPES, help=_recipe_help())
+    add("--seed", type=int, default=0, help="of split, weights, order and views")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    add("--time-budget", type=float, metavar="SECONDS", help="plan for at most this long")
+    add("--resume", action="store_true", help="go on where an interrupted run stopped")
+    add("--overwrite", action="store_true", help="replace a checkpoint in --out")
+    add("--data-dir", type=Path, metavar="DIR", help="where archives are unpacked")
+    return parser.parse_args(argv)
+
+
+def _recipe_help() -> str:
+    return "; ".join(f"{recipe.name}: {recipe.summary}" for recipe in RECIPES.values())
+
+
+def run(arguments: argparse.Namespace) -> TrainingReport:
+    """Train as the command line says."""
+    settings = TrainSettings(
+        arch=arguments.arch,
+        image_size=arguments.image_size,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        lr=arguments.lr,
+        loss=arguments.loss,
+        scheduler=arguments.scheduler,
+        seed=arguments.seed,
+        recipe=arguments.recipe,
+    )
+    from models.sources import open_source
+    from models.training import train
+
+    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
+    source = open_source(arguments.source, workspace=data_dir / "sources")
+    return train(
+        source.files,
+        settings,
+        arguments.out,
+        device=arguments.device,
+        time_budget=arguments.time_budget,
+        resume=arguments.resume,
+        overwrite=arguments.overwrite,
+    )
+
+
+def report_lines(report: TrainingReport, out: Path) -> list[str]:
+    """What a person wants to know at the end, and what to do next."""
+    best = report.history[report.best_epoch - 1]
+    lines = [
+        f"{report.checkpoint.name} in {out}: epoch {report.best_epoch} of {len(report.history)} "
+        f"kept, validation loss {best.validation_loss:.5f} "
+        f"(reconstruction {best.reconstruction:.5f}), "
+        f"dead channels {best.dead_channels:.0%}, {report.seconds:.0f} s"
+    ]
+    lines += [f"left out: {line}" for line in report.unreadable]
+    return [*lines, f"next: python -m indexer sync SOURCE --checkpoint {out}"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    calm_threads()
+    arguments = parse(argv)
+    try:
+        report = run(arguments)
+    except SimilarityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; go on with --resume", file=sys.stderr)
+        return 130
+    print("\n".join(report_lines(report, arguments.out)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
