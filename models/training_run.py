@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RESUME_FILE = "resume.pt"
+_DAMAGE = (
+    OSError, EOFError, UnpicklingError, RuntimeError, KeyError, TypeError, ValueError,
+)  # fmt: skip
 VALIDATION_SHARE = 0.15
 """85 : 15, as in the study."""
 DEAD_WARNING = 0.5
@@ -256,7 +260,7 @@ class TrainingRun:
             self._optimizer.load_state_dict(state["optimizer"])
             self._scheduler.load_state_dict(state["scheduler"])
             self.history = [EpochRecord(**record) for record in state["history"]]
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, ValueError) as error:
+        except _DAMAGE as error:
             raise TrainingError(f"{path} is damaged: start again with --overwrite") from error
         return True
 

@@ -1,0 +1,126 @@
+"""A checkpoint folder alone rebuilds the model; a damaged one is refused in one line."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.checkpoint import copy_checkpoint, load_checkpoint, read_info, save_checkpoint
+from models.encoder import Encoder
+from models.errors import CheckpointError
+from models.pooling import Pooling
+from models.preprocess import Preprocess
+from models.registry import create_model, list_models
+
+PREPROCESS = Preprocess(64, (0.5, 0.4, 0.3), (0.25, 0.25, 0.25))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "ck", create_model("model1"), PREPROCESS)
+    return tmp_path / "ck"
+
+
+@pytest.mark.parametrize("arch", list_models())
+@pytest.mark.parametrize("output", [None, "sigmoid"])
+def test_a_loaded_model_computes_what_the_saved_one_did(
+    tmp_path: Path, arch: str, output: None
+) -> None:
+    model = create_model(arch, output=output).eval()
+    saved = save_checkpoint(tmp_path, model, Preprocess(128))
+    loaded, info = load_checkpoint(tmp_path)
+    images = torch.rand(1, 3, 128, 128)
+    with torch.inference_mode():
+        assert torch.equal(loaded(images), model(images))
+    assert info == saved
+
+
+def test_the_fingerprint_follows_weights_and_preprocessing_only(tmp_path: Path) -> None:
+    model = create_model("model1")
+    first = save_checkpoint(tmp_path / "a", model, PREPROCESS)
+    told = save_checkpoint(tmp_path / "b", model, PREPROCESS, training={"epochs": 3})
+    resized = save_checkpoint(tmp_path / "c", model, replace(PREPROCESS, image_size=96))
+    with torch.no_grad():
+        next(model.encoder.parameters())[0] += 1e-3
+    changed = save_checkpoint(tmp_path / "d", model, PREPROCESS)
+    assert told.fingerprint == first.fingerprint
+    assert len({first.fingerprint, resized.fingerprint, changed.fingerprint}) == 3
+
+
+def test_encoder_of_a_checkpoint_gives_the_models_latent_and_both_vectors(folder: Path) -> None:
+    model, info = load_checkpoint(folder)
+    encoder = Encoder.load(folder, device="cpu")
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        latent = model.encode(PREPROCESS.normalize(pixels))
+    assert torch.allclose(encoder.encode(pixels), latent, atol=1e-5)
+    vectors = encoder.vectors(pixels, Pooling)
+    for pooling in Pooling:
+        assert np.allclose(vectors[pooling], pooling.apply(latent).numpy(), atol=1e-5)
+        assert vectors[pooling].shape == (2, pooling.size(encoder.latent_shape))
+    assert encoder.name == info.name == f"model1-{info.fingerprint[:8]}"
+
+
+def break_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0xFF
+    path.write_bytes(content)
+
+
+def truncate_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def edit_info(folder: Path, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+DAMAGE = {
+    "flipped bits in the weights": break_weights,
+    "truncated weights": truncate_weights,
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "another architecture": lambda folder: edit_info(folder, arch="model3"),
+    "an unknown architecture": lambda folder: edit_info(folder, arch="model99"),
+    "preprocessing that makes no sense": lambda folder: edit_info(folder, preprocess={"a": 1}),
+    "another image size": lambda folder: edit_info(
+        folder, preprocess=replace(PREPROCESS, image_size=96).as_json()
+    ),
+    "no JSON": lambda folder: (folder / "model.json").write_text("{"),
+    "JSON that is no object": lambda folder: (folder / "model.json").write_text("[1]"),
+    "a later format": lambda folder: edit_info(folder, format_version=99),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_checkpoint_is_refused_in_one_line(folder: Path, damage: str) -> None:
+    DAMAGE[damage](folder)
+    with pytest.raises(CheckpointError) as caught:
+        Encoder.load(folder)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_checkpoint_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds no checkpoint .*scripts/train\.py SOURCE"):
+        read_info(tmp_path)
+
+
+def test_an_output_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot write the checkpoint"):
+        save_checkpoint(tmp_path / "file" / "ck", create_model("model1"), PREPROCESS)
+
+
+def test_copy_is_whole_and_leaves_an_existing_target_alone(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copies" / "one"
+    copy_checkpoint(folder, target)
+    copy_checkpoint(folder, target)
+    assert load_checkpoint(target)[1] == read_info(folder)
+    assert sorted(p.name for p in target.parent.iterdir()) == ["one"]

@@ -1,0 +1,294 @@
+"""Training: what is kept, what repeats, what resumes, what is refused."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.checkpoint import load_checkpoint, read_info
+from models.errors import ImageSizeError, TrainingError
+from models.recipes import LOSSES, RECIPES, SCHEDULERS, TrainSettings
+from models.schedulers import make_scheduler, step
+from models.sources import ImageFile
+from models.training import train
+from models.training_run import TrainingRun, split
+
+SMALL = TrainSettings(arch="model1", image_size=32, epochs=3, batch_size=8, seed=1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
+    """Twenty small pictures of coloured squares on noise."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    images = []
+    for number in range(20):
+        pixels = rng.integers(0, 80, (40, 40, 3), dtype=np.uint8)
+        top, left = rng.integers(0, 24, 2)
+        pixels[top : top + 16, left : left + 16] = rng.integers(100, 255, 3)
+        path = folder / f"{number:02}.png"
+        Image.fromarray(pixels).save(path)
+        images.append(ImageFile(path, path.name, None, path.stat().st_size, 0))
+    return images
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder)[0].state_dict()
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_recipe_and_loss_trains_and_records_each_epoch(
+    files: list[ImageFile], tmp_path: Path, recipe: str, loss: str
+) -> None:
+    settings = replace(SMALL, recipe=recipe, loss=loss, epochs=6)
+    report = train(files, settings, tmp_path, progress=False)
+    losses = [record.validation_loss for record in report.history]
+    assert len(losses) == 6
+    assert min(losses) < losses[0]
+    assert losses[report.best_epoch - 1] == min(losses)
+    assert read_info(tmp_path).training["history"][0]["epoch"] == 1
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_every_scheduler_trains(files: list[ImageFile], tmp_path: Path, scheduler: str) -> None:
+    report = train(files, replace(SMALL, scheduler=scheduler), tmp_path, progress=False)
+    assert report.checkpoint.training["settings"]["scheduler"] == scheduler
+
+
+def learning_rates(name: str, epochs: int, losses: Iterator[float]) -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    scheduler = make_scheduler(name, optimizer, epochs=epochs)
+    rates = []
+    for _ in range(epochs):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        step(scheduler, next(losses))
+    return rates
+
+
+def test_schedulers_follow_the_studys_constants() -> None:
+    flat = iter([1.0] * 99)
+    assert set(learning_rates("none", 12, flat)) == {1e-3}
+    cosine = learning_rates("cosine", 10, flat)
+    assert cosine[5] == pytest.approx(0.5e-3)
+    assert cosine == sorted(cosine, reverse=True)
+    for period in (5, 10):
+        restarts = learning_rates(f"warm-restarts-{period}", 21, flat)
+        assert [i for i, rate in enumerate(restarts) if rate == pytest.approx(1e-3)] == list(
+            range(0, 21, period)
+        )
+        assert min(restarts) > 1e-4
+    plateau = learning_rates("plateau", 20, flat)
+    assert plateau[:4] == [1e-3] * 4
+    assert plateau[4] == pytest.approx(2e-4)
+    assert plateau[-1] == pytest.approx(5e-5)
+
+
+def test_the_best_epoch_is_kept_not_the_last(
+    files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validation = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(TrainingRun, "_validate", lambda _run: (next(validation), 0.0, 0.0, 0.0))
+    report = train(files, SMALL, tmp_path / "three", progress=False)
+    assert report.best_epoch == 2
+    monkeypatch.undo()
+    # A cosine over three epochs has the same first two whether or not the third is trained.
+    run = train_epochs(files, tmp_path / "two", 2)
+    assert same(weights(tmp_path / "three"), run)
+
+
+def train_epochs(files: list[ImageFile], out: Path, epochs: int) -> dict[str, torch.Tensor]:
+    """Weights after ``epochs`` epochs of SMALL, whatever the validation says."""
+    better = iter(range(9, 0, -1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingRun, "_validate", lambda _run: (float(next(better)), 0.0, 0.0, 0.0))
+        original = TrainingRun._epoch
+
+        def stop(run: TrainingRun, epoch: int, *args: object, **kwargs: object) -> object:
+            if epoch > epochs:
+                raise KeyboardInterrupt
+            return original(run, epoch, *args, **kwargs)
+
+        patch.setattr(TrainingRun, "_epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(files, SMALL, out, progress=False)
+    return weights(out)
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(files, replace(SMALL, seed=seed), tmp_path / name, progress=False)
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+KILLED = """
+import os, sys, pickle
+from pathlib import Path
+from models.training import train
+from models.training_run import TrainingRun
+files, settings, out, step = pickle.load(open(sys.argv[1], "rb"))
+original = TrainingRun._train_step
+count = 0
+def dying(self, *args):
+    global count
+    count += 1
+    if count == step:
+        os.kill(os.getpid(), 9)
+    return original(self, *args)
+TrainingRun._train_step = dying
+train(files, settings, out, progress=False)
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["cosine", "plateau"])
+def test_a_killed_and_resumed_training_ends_as_if_undisturbed(
+    files: list[ImageFile], tmp_path: Path, scheduler: str
+) -> None:
+    import pickle
+
+    settings = replace(SMALL, scheduler=scheduler, epochs=4)
+    whole = train(files, settings, tmp_path / "whole", progress=False)
+    job = tmp_path / "job.pickle"
+    job.write_bytes(pickle.dumps((files, settings, tmp_path / "killed", 6)))  # in epoch 2 of 4
+    died = subprocess.run([sys.executable, "-c", KILLED, str(job)], check=False)
+    assert died.returncode == -9
+    resumed = train(files, settings, tmp_path / "killed", resume=True, progress=False)
+    assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
+    timeless = [replace(record, seconds=0) for record in resumed.history]
+    assert timeless == [replace(record, seconds=0) for record in whole.history]
+
+
+def test_resuming_a_finished_training_changes_nothing(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    first = train(files, SMALL, tmp_path, progress=False)
+    again = train(files, SMALL, tmp_path, resume=True, progress=False)
+    assert again.checkpoint == first.checkpoint
+
+
+def test_resuming_with_other_settings_or_images_is_refused_by_name(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    train(files, SMALL, tmp_path, progress=False)
+    with pytest.raises(TrainingError, match=r"its lr is 0\.001, not 0\.01"):
+        train(files, replace(SMALL, lr=0.01), tmp_path, resume=True, progress=False)
+    with pytest.raises(TrainingError, match="the images have changed"):
+        train(files[1:], SMALL, tmp_path, resume=True, progress=False)
+
+
+def test_a_damaged_resume_file_says_so(files: list[ImageFile], tmp_path: Path) -> None:
+    train(files, SMALL, tmp_path, progress=False)
+    (tmp_path / "resume.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match="is damaged: start again with --overwrite"):
+        train(files, SMALL, tmp_path, resume=True, progress=False)
+
+
+def test_a_checkpoint_is_not_overwritten_unasked(files: list[ImageFile], tmp_path: Path) -> None:
+    before = train(files, SMALL, tmp_path, progress=False)
+    with pytest.raises(TrainingError, match="holds a checkpoint already"):
+        train(files, replace(SMALL, seed=5), tmp_path, progress=False)
+    assert read_info(tmp_path) == before.checkpoint
+    after = train(files, replace(SMALL, seed=5), tmp_path, overwrite=True, progress=False)
+    assert after.checkpoint.fingerprint != before.checkpoint.fingerprint
+
+
+def test_a_time_budget_plans_fewer_epochs_and_still_ends_with_a_checkpoint(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    settings = replace(SMALL, epochs=100_000)
+    report = train(files, settings, tmp_path, time_budget=1.0, progress=False)
+    assert 1 <= len(report.history) <= report.checkpoint.training["planned_epochs"] < 100_000
+    assert load_checkpoint(tmp_path)
+
+
+def test_a_time_budget_that_is_over_at_once_still_trains_one_step(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    report = train(files, SMALL, tmp_path, time_budget=1e-6, progress=False)
+    assert len(report.history) == 1
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(2, 1), (3, 1), (20, 3), (100, 15)])
+def test_the_split_is_85_to_15_disjoint_and_by_seed(count: int, held_out: int) -> None:
+    train_part, validation_part = split(count, seed=0)
+    assert len(validation_part) == held_out
+    assert sorted(torch.cat([train_part, validation_part]).tolist()) == list(range(count))
+    assert torch.equal(split(count, seed=0)[0], train_part)
+
+
+def test_dead_channels_are_counted_and_warned_of(
+    files: list[ImageFile], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    original = TrainingRun.__init__
+
+    def with_dead_channels(run: TrainingRun, *args: object) -> None:
+        original(run, *args)
+        last = [m for m in run._objective.model.encoder if isinstance(m, torch.nn.Conv2d)][-1]
+        with torch.no_grad():
+            last.bias[:192] = -1e6  # of 256
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingRun, "__init__", with_dead_channels)
+        report = train(files, replace(SMALL, epochs=1), tmp_path, progress=False)
+    assert report.history[0].dead_channels >= 0.75
+    assert "of the latent channels are zero for every image" in caplog.text
+
+
+def test_unreadable_files_are_left_out_and_named(files: list[ImageFile], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("not an image")
+    with_bad = [*files, ImageFile(bad, "bad.jpg", None, 12, 0)]
+    report = train(with_bad, SMALL, tmp_path / "ck", progress=False)
+    assert len(report.unreadable) == 1
+    assert "bad.jpg" in report.unreadable[0]
+
+
+def test_one_image_is_too_few(files: list[ImageFile], tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="1 readable images; training needs at least 2"):
+        train(files[:1], SMALL, tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": -1}, "batch_size is -1"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"loss": "l1"}, "no loss 'l1'; choose from mse, ssim"),
+        ({"scheduler": "step"}, "no scheduler 'step'; choose from none, cosine"),
+        ({"recipe": "magic"}, "no recipe 'magic'; choose from retrieval, study"),
+    ],
+)
+def test_settings_that_cannot_be_trained_are_refused(
+    change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        replace(SMALL, **change)
+
+
+def test_an_image_size_too_small_for_the_architecture_is_refused_before_reading() -> None:
+    with pytest.raises(ImageSizeError, match="the least image size that works is 125"):
+        TrainSettings(arch="model6", image_size=64)
+
+
+def test_history_is_plain_json(files: list[ImageFile], tmp_path: Path) -> None:
+    train(files, SMALL, tmp_path, progress=False)
+    content = json.loads((tmp_path / "model.json").read_text())
+    assert len(content["training"]["history"]) == 3
+    assert content["training"]["images"] == {"training": 17, "validation": 3}
