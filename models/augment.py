@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,23 +14,52 @@ LEAST_AREA = 0.5
 """A view shows at least this share of the image's area."""
 LARGEST_STRETCH = 0.25
 """Natural logarithm of the largest change of the aspect ratio."""
-BRIGHTNESS = CONTRAST = 0.10
-SATURATION = 0.15
-"""Colour is evidence when images are compared, so it is changed little: with +-40 % brightness and
-contrast and +-60 % saturation instead, the same recipe ranked worse than a colour histogram."""
 
 
-def random_view(images: Tensor, generator: torch.Generator) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """How far colours may change between two views of an image.
+
+    Attributes:
+        brightness, contrast, saturation: largest relative change.
+        hue: largest turn around the colour circle, as a share of it: 0.5 is any colour.
+        grey: share of the views that lose their colour.
+    """
+
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float = 0.0
+    grey: float = 0.0
+
+
+JITTERS: Mapping[str, Jitter] = {
+    "keep": Jitter(brightness=0.3, contrast=0.3, saturation=0.45),
+    "ignore": Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.5, grey=0.2),
+}
+"""By what ``--colour`` says of the images: ``keep`` where images of one kind are alike in colour,
+as photographs mostly are; ``ignore`` where the same thing comes in any colour. The difference is
+large in both directions (docs/recipe.md)."""
+
+RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+"""NTSC's luma and two colour axes (FCC, 1953): turning the axes turns the hue."""
+
+
+def random_view(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
     """Crop, stretch, mirror and tint every image of a batch, each in its own way.
 
     Args:
         images: in [0, 1]. Shape: (B, 3, S, S).
+        jitter: how far colours may change.
         generator: on the CPU; decides everything, so equal generators give equal views.
 
     Returns:
         In [0, 1]. Shape: (B, 3, S, S).
     """
-    return _tint(_crop(images, generator), generator)
+    images = _crop(images, generator)
+    images = _tint(images, jitter, generator)
+    images = _turn_hue(images, jitter.hue, generator)
+    return _drop_colour(images, jitter.grey, generator).clamp(0.0, 1.0)
 
 
 def _uniform(images: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -51,15 +84,37 @@ def _crop(images: Tensor, generator: torch.Generator) -> Tensor:
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def _tint(images: Tensor, generator: torch.Generator) -> Tensor:
+def _tint(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
     """A little brighter or darker, flatter or harder, greyer or more colourful."""
 
     def factor(strength: float) -> Tensor:
         return _uniform(images, 1 - strength, 1 + strength, generator).view(-1, 1, 1, 1)
 
-    images = images * factor(BRIGHTNESS)
+    images = images * factor(jitter.brightness)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    images = mean + (images - mean) * factor(CONTRAST)
+    images = mean + (images - mean) * factor(jitter.contrast)
     grey = images.mean(dim=1, keepdim=True)
-    images = grey + (images - grey) * factor(SATURATION)
-    return images.clamp(0.0, 1.0)
+    return grey + (images - grey) * factor(jitter.saturation)
+
+
+def _turn_hue(images: Tensor, hue: float, generator: torch.Generator) -> Tensor:
+    """Turn the colours of each image around the grey axis by its own angle."""
+    if not hue:
+        return images
+    angle = 2 * math.pi * _uniform(images, -hue, hue, generator)
+    turn = torch.zeros(len(images), 3, 3, device=images.device)
+    turn[:, 0, 0] = 1.0
+    turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
+    turn[:, 2, 1] = angle.sin()
+    turn[:, 1, 2] = -angle.sin()
+    to_yiq = torch.tensor(RGB_TO_YIQ, device=images.device)
+    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    return torch.einsum("bij,bjhw->bihw", matrix, images)
+
+
+def _drop_colour(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Make a random share of the images grey."""
+    if not share:
+        return images
+    chosen = _uniform(images, 0.0, 1.0, generator).view(-1, 1, 1, 1) < share
+    return torch.where(chosen, images.mean(dim=1, keepdim=True), images)

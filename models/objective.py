@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.augment import random_view
+from models.augment import JITTERS, random_view
 from models.autoencoder import ConvAutoencoder
 from models.losses import RECONSTRUCTION_LOSSES, nt_xent_loss
 from models.pooling import Pooling
@@ -36,23 +36,31 @@ class Objective(nn.Module):
         recipe: the weights of the parts.
         preprocess: normalisation of the input.
         loss: name of the reconstruction loss.
+        colour: what views may do to colours, one of JITTERS.
     """
 
     def __init__(
-        self, model: ConvAutoencoder, recipe: Recipe, preprocess: Preprocess, *, loss: str
+        self,
+        model: ConvAutoencoder,
+        recipe: Recipe,
+        preprocess: Preprocess,
+        *,
+        loss: str,
+        colour: str,
     ) -> None:
         super().__init__()
         self.model = model
         self.projection = _projection(model) if recipe.contrastive else nn.Identity()
         self._recipe = recipe
         self._preprocess = preprocess
+        self._jitter = JITTERS[colour]
         self._loss = RECONSTRUCTION_LOSSES[loss]
 
     def forward(self, pixels: Tensor, generator: torch.Generator) -> Losses:
         """Judge the model on a batch: uint8 (B, 3, S, S)."""
         images = self._preprocess.unit(pixels)
         if self._recipe.contrastive:
-            views = [random_view(images, generator), random_view(images, generator)]
+            views = [random_view(images, self._jitter, generator) for _ in range(2)]
             images = torch.cat(views)
         latent = self.model.encode(self._preprocess.standardize(images))
         reconstruction = self._loss(self.model.decode(latent, image_size=images.shape[-1]), images)

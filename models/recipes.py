@@ -21,6 +21,8 @@ Initialisation = Literal["pytorch", "kaiming"]
 
 LOSSES = ("mse", "ssim")
 """Names of the reconstruction losses (models/losses.py)."""
+COLOURS = ("keep", "ignore")
+"""What views may do to colours (models/augment.py)."""
 SCHEDULERS = ("none", "cosine", "warm-restarts-5", "warm-restarts-10", "plateau")
 """Names of the learning-rate schedulers (models/schedulers.py)."""
 
@@ -112,6 +114,8 @@ class TrainSettings:
         scheduler: one of SCHEDULERS; the recipe's own when None.
         seed: of the split, the weights, the order and the views.
         recipe: one of RECIPES.
+        colour: ``keep`` where colour tells kinds apart, ``ignore`` where it misleads; of no effect
+            where the recipe uses no views.
     """
 
     arch: str = "model6"
@@ -123,6 +127,7 @@ class TrainSettings:
     scheduler: str | None = None
     seed: int = 0
     recipe: str = DEFAULT_RECIPE
+    colour: str = COLOURS[0]
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, before anything is read."""
@@ -133,6 +138,8 @@ class TrainSettings:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be above 0")
         if self.loss not in LOSSES:
             raise TrainingError(f"no loss {self.loss!r}; choose from {', '.join(LOSSES)}")
+        if self.colour not in COLOURS:
+            raise TrainingError(f"no colour {self.colour!r}; choose from {', '.join(COLOURS)}")
         if self.scheduler not in (None, *SCHEDULERS):
             choices = ", ".join(SCHEDULERS)
             raise TrainingError(f"no scheduler {self.scheduler!r}; choose from {choices}")

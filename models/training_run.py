@@ -32,15 +32,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RESUME_FILE = "resume.pt"
-_DAMAGE = (
-    OSError, EOFError, UnpicklingError, RuntimeError, KeyError, TypeError, ValueError,
-)  # fmt: skip
 VALIDATION_SHARE = 0.15
 """85 : 15, as in the study."""
 DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
+_UNLOADABLE = (OSError, EOFError, UnpicklingError, RuntimeError, LookupError, TypeError, ValueError)
+"""What reading and applying a damaged resume file can raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,9 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed)
-            self._objective = Objective(model, recipe, preprocess, loss=settings.loss).to(device)
+            self._objective = Objective(
+                model, recipe, preprocess, loss=settings.loss, colour=settings.colour
+            ).to(device)
         self._plan(settings.epochs)
 
     def _plan(self, epochs: int) -> None:
@@ -260,7 +261,7 @@ class TrainingRun:
             self._optimizer.load_state_dict(state["optimizer"])
             self._scheduler.load_state_dict(state["scheduler"])
             self.history = [EpochRecord(**record) for record in state["history"]]
-        except _DAMAGE as error:
+        except _UNLOADABLE as error:
             raise TrainingError(f"{path} is damaged: start again with --overwrite") from error
         return True
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
-from models.recipes import LOSSES, RECIPES, SCHEDULERS, TrainSettings
+from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings
 from models.registry import list_models
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--loss", default="mse", choices=LOSSES, help="reconstruction loss")
     add("--scheduler", choices=SCHEDULERS, help="default: the recipe's own")
     add("--recipe", default=next(iter(RECIPES)), choices=RECIPES, help=_recipe_help())
+    add(
+        "--colour",
+        default=COLOURS[0],
+        choices=COLOURS,
+        help="keep: colour tells kinds apart, as in most photographs; ignore: it misleads",
+    )
     add("--seed", type=int, default=0, help="of split, weights, order and views")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     add("--time-budget", type=float, metavar="SECONDS", help="plan for at most this long")
@@ -59,6 +65,7 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
         scheduler=arguments.scheduler,
         seed=arguments.seed,
         recipe=arguments.recipe,
+        colour=arguments.colour,
     )
     from models.sources import open_source
     from models.training import train

@@ -1,17 +1,24 @@
 """Views: random, reproducible, mild in colour."""
 
+import pytest
 import torch
 
-from models.augment import random_view
+from models.augment import JITTERS, Jitter, random_view
+from models.recipes import COLOURS
 
 
-def view(images: torch.Tensor, seed: int) -> torch.Tensor:
-    return random_view(images, torch.Generator().manual_seed(seed))
+def view(images: torch.Tensor, seed: int, colour: str = "keep") -> torch.Tensor:
+    return random_view(images, JITTERS[colour], torch.Generator().manual_seed(seed))
 
 
-def test_views_keep_shape_and_range() -> None:
+def test_every_choice_of_colour_has_its_jitter() -> None:
+    assert tuple(JITTERS) == COLOURS
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_views_keep_shape_and_range(colour: str) -> None:
     images = torch.rand(5, 3, 24, 24)
-    changed = view(images, 0)
+    changed = view(images, 0, colour)
     assert changed.shape == images.shape
     assert changed.min() >= 0
     assert changed.max() <= 1
@@ -35,6 +42,29 @@ def test_about_half_of_the_views_are_mirrored() -> None:
     assert 0.4 < (slopes < 0).float().mean() < 0.6
 
 
-def test_a_plain_colour_stays_near_itself() -> None:
-    colour = torch.tensor([0.6, 0.4, 0.3]).view(1, 3, 1, 1).expand(50, 3, 8, 8)
-    assert (view(colour, 0) - colour).abs().max() < 0.2
+def channel_order(images: torch.Tensor) -> torch.Tensor:
+    """Which channel is strongest, next, weakest: the coarse hue of plain images."""
+    return images.mean(dim=(2, 3)).argsort(dim=1)
+
+
+def test_kept_colours_keep_their_hue_and_ignored_ones_turn_any_way() -> None:
+    colour = torch.tensor([0.6, 0.4, 0.3]).view(1, 3, 1, 1).expand(200, 3, 8, 8)
+    before = channel_order(colour)
+    assert torch.equal(channel_order(view(colour, 0)), before)
+    after = channel_order(view(colour, 0, "ignore"))
+    assert len({tuple(order) for order in after.tolist()}) == 6
+
+
+def test_turning_the_hue_keeps_the_luma() -> None:
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    colour = torch.tensor([0.55, 0.5, 0.45]).view(1, 3, 1, 1).expand(50, 3, 8, 8)
+    only_hue = Jitter(brightness=0, contrast=0, saturation=0, hue=0.5)
+    turned = random_view(colour, only_hue, torch.Generator().manual_seed(0))
+    assert not torch.allclose(turned, colour, atol=1e-3)
+    assert torch.allclose((turned * weights).sum(1), (colour * weights).sum(1), atol=1e-3)
+
+
+def test_about_a_fifth_of_the_views_lose_their_colour_when_it_is_ignored() -> None:
+    colour = torch.tensor([0.6, 0.4, 0.3]).view(1, 3, 1, 1).expand(500, 3, 4, 4)
+    spread = view(colour, 0, "ignore").amax(1) - view(colour, 0, "ignore").amin(1)
+    assert 0.15 < (spread.amax(dim=(1, 2)) < 1e-6).float().mean() < 0.25
