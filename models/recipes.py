@@ -40,6 +40,9 @@ class Recipe:
             is below zero everywhere has no gradient left; a sigmoid always has.
         mean, std: input normalisation.
         scheduler: learning-rate scheduler unless the user names one.
+        warmup_steps: over so many first steps the learning rate rises in a line from 0: full
+            steps from a random start kill channels for good (Goyal et al., 2017,
+            arXiv 1706.02677, section 2.2).
         reconstruction: weight of the reconstruction loss.
         contrastive: weight of NT-Xent on two views; 0 leaves it out.
         temperature: of NT-Xent.
@@ -54,6 +57,7 @@ class Recipe:
     scheduler: str
     reconstruction: float
     contrastive: float
+    warmup_steps: int = 0
     temperature: float = 0.2
 
 
@@ -70,6 +74,7 @@ RECIPES: Mapping[str, Recipe] = {
             scheduler="cosine",
             reconstruction=5.0,
             contrastive=1.0,
+            warmup_steps=100,
         ),
         Recipe(
             name="study",

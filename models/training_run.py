@@ -98,6 +98,7 @@ class TrainingRun:
         self.train_part, self.validation_part = split(len(loaded.files), seed=settings.seed)
         self.history: list[EpochRecord] = []
         recipe = get_recipe(settings.recipe)
+        self._warmup_steps = recipe.warmup_steps
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed)
@@ -167,7 +168,8 @@ class TrainingRun:
         generator = torch.Generator().manual_seed(self._settings.seed * 100_003 + epoch)
         lr = self._optimizer.param_groups[0]["lr"]
         bar.set_description(f"Training, epoch {epoch}/{self.epochs}")
-        train_loss = self._train_epoch(generator, bar, deadline=deadline)
+        train_loss = self._train_epoch(epoch, generator, bar, deadline=deadline)
+        self._set_lr(lr)
         if not math.isfinite(train_loss):
             raise TrainingError(f"the loss is {train_loss} in epoch {epoch}; try a smaller --lr")
         validation_loss, reconstruction, contrastive, dead = self._validate()
@@ -190,19 +192,26 @@ class TrainingRun:
         )
 
     def _train_epoch(
-        self, generator: torch.Generator, bar: tqdm[NoReturn], *, deadline: float | None
+        self, epoch: int, generator: torch.Generator, bar: tqdm[NoReturn], *, deadline: float | None
     ) -> float:
         """One pass over the training part; returns the mean loss per image."""
         self._objective.train()
         order = torch.randperm(len(self.train_part), generator=generator)
+        batches = torch.split(self.train_part[order], self._settings.batch_size)
+        lr = self._optimizer.param_groups[0]["lr"]
         total, seen = torch.zeros((), device=self._device), 0
-        for batch in torch.split(self.train_part[order], self._settings.batch_size):
+        for number, batch in enumerate(batches, start=(epoch - 1) * len(batches) + 1):
+            self._set_lr(lr * min(1.0, number / (self._warmup_steps + 1)))
             total += self._train_step(batch, generator) * len(batch)
             seen += len(batch)
             bar.update()
             if deadline is not None and perf_counter() > deadline:
                 break
         return (total / seen).item()
+
+    def _set_lr(self, lr: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
 
     def _train_step(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         loss: Tensor = self._objective(self._pixels[batch].to(self._device), generator).total

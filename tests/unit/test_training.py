@@ -97,6 +97,26 @@ def test_schedulers_follow_the_studys_constants() -> None:
     assert plateau[-1] == pytest.approx(5e-5)
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_learning_rate_rises_over_the_recipes_first_steps(
+    files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
+) -> None:
+    rates: list[float] = []
+    original = TrainingRun._train_step
+
+    def watched(run: TrainingRun, *args: object) -> torch.Tensor:
+        rates.append(run._optimizer.param_groups[0]["lr"])
+        return original(run, *args)
+
+    monkeypatch.setattr(TrainingRun, "_train_step", watched)
+    steady = replace(SMALL, recipe=recipe, scheduler="none", batch_size=1, epochs=8)
+    report = train(files, steady, tmp_path, progress=False)
+    warmup = RECIPES[recipe].warmup_steps
+    assert rates[warmup:] == [1e-3] * (8 * 17 - warmup)
+    assert rates[:warmup] == sorted(set(rates[:warmup]))
+    assert {record.lr for record in report.history} == {1e-3}
+
+
 def test_the_best_epoch_is_kept_not_the_last(
     files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
