@@ -11,8 +11,9 @@ PORT   ?= 7860
 demo: $(VENV)/.runtime
 	@IMAGE_SIMILARITY_PORT="$(PORT)" $(BIN)/python scripts/demo.py --images "$(IMAGES)" $(if $(filter 0,$(SERVE)),--no-serve)
 
+# Idle OpenMP threads that spin make tests several times slower where cores are shared.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -134,6 +134,7 @@ def evaluate(store: VectorStore, dataset: str, *, k: int, progress: bool) -> lis
             vectors = np.stack([record.vectors[pooling] for record in records])
             scores = leave_one_out(vectors, labels, distance, k=k)
             rows.append(EvaluationRow(info.checkpoint, pooling, distance, scores))
+    rows.sort(key=lambda row: list(Pooling).index(row.pooling or Pooling.MAXPOOL))
     return rows + _baselines(info, records, k=k, progress=progress)
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
+from models.checkpoint import INFO_FILE, read_info
 from models.errors import SimilarityError
 from models.recipes import TrainSettings
+from models.sources import DEMO, open_source
 
 if TYPE_CHECKING:
     from models.sources import Source
 
-# Small enough for two cores and a few minutes, measured; a full-size training is one command away.
-DEMO_SETTINGS = TrainSettings(arch="model1", image_size=96, epochs=30)
+# Small enough for two cores and a few minutes; a full-size training is one command away.
+SETTINGS = TrainSettings(arch="model1", image_size=96, epochs=30)
 TRAINING_SECONDS = 150.0
 
 
@@ -36,18 +39,29 @@ def say(text: str) -> None:
     print(f"\n==> {text}", file=sys.stderr, flush=True)
 
 
+def settings_for(source: Source) -> TrainSettings:
+    """The demo's kinds come in any colour, by design; most people's photographs do not."""
+    return replace(SETTINGS, colour="ignore" if source.spec == DEMO else "keep")
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a training ran to its end there; only then the checkpoint tells of it."""
+    return (folder / INFO_FILE).exists() and bool(read_info(folder).training)
+
+
 def make_checkpoint(source: Source, folder: Path) -> None:
     """Train, or go on with an interrupted training, or keep what is finished."""
     from models.training import train
 
-    say(
-        f"Training {DEMO_SETTINGS.arch} on {len(source.files):,} images at "
-        f"{DEMO_SETTINGS.image_size} px, at most {TRAINING_SECONDS:.0f} s"
-    )
-    if (folder / "model.json").exists():
-        print(f"{folder} is there already; remove it to train again", file=sys.stderr)
+    settings = settings_for(source)
+    if is_finished(folder):
+        say(f"Using the checkpoint {folder} (remove the folder to train again)")
         return
-    report = train(source.files, DEMO_SETTINGS, folder, time_budget=TRAINING_SECONDS)
+    say(
+        f"Training {settings.arch} on {len(source.files):,} images at "
+        f"{settings.image_size} px, at most {TRAINING_SECONDS:.0f} s"
+    )
+    report = train(source.files, settings, folder, time_budget=TRAINING_SECONDS, resume=True)
     print(
         f"{report.checkpoint.name}: epoch {report.best_epoch} of {len(report.history)} kept",
         file=sys.stderr,
@@ -87,8 +101,6 @@ def show_evaluation(source: Source, data_dir: Path) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """All steps but the page."""
-    from models.sources import open_source
-
     started = perf_counter()
     data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
     say(f"Looking for images: {arguments.images}")
