@@ -8,7 +8,10 @@ SimilarityError
     |-- DataFolderError           the data folder cannot be made, read or written
     |-- VectorSizeError           a vector longer than the engines store
     |-- PointNotFoundError        an id that is not in the dataset
+    |-- InvalidRequestError       a value outside what is allowed, such as k; the text says what is
+    |-- NoLabelsError             labels are needed and there are none
     `-- StoreError                the engine failed in a way that is nobody's expected case
+        `-- DamagedIndexError     the index on disk is not whole; sync rebuilds it
 """
 
 from __future__ import annotations
@@ -44,5 +47,17 @@ class PointNotFoundError(IndexerError):
     """An id that is not in the dataset."""
 
 
+class InvalidRequestError(IndexerError):
+    """A value outside what is allowed, such as k or a dataset's name."""
+
+
+class NoLabelsError(IndexerError):
+    """Labels are needed and there are none."""
+
+
 class StoreError(IndexerError):
     """The engine failed."""
+
+
+class DamagedIndexError(StoreError):
+    """The index on disk is not whole."""

@@ -43,4 +43,5 @@ def average_precision(relevant: Relevance) -> PerQuery:
     precisions = relevant.cumsum(axis=1) / ranks
     totals = relevant.sum(axis=1)
     sums: PerQuery = (precisions * relevant).sum(axis=1)
-    return np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
+    values: PerQuery = np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
+    return values

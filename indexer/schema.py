@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from indexer.errors import InvalidRequestError
 from indexer.types import Distance
 from models.pooling import Pooling
 
@@ -27,6 +29,22 @@ PAYLOAD_INDEXES: Mapping[str, str] = {
     "bytes": "integer",
 }
 """Payload fields that get an index at creation, and Qdrant's type of it."""
+
+
+_DATASET = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+def check_dataset(name: str) -> str:
+    """``name``, when it can name a dataset.
+
+    Raises:
+        InvalidRequestError: it cannot.
+    """
+    if not _DATASET.fullmatch(name) or "__" in name:  # "__" separates the parts of a collection
+        raise InvalidRequestError(
+            f"{name!r} cannot name a dataset: use 1 to 64 of a-z, 0-9, - and single _"
+        )
+    return name
 
 
 def point_id(dataset: str, relative_path: str) -> UUID:
@@ -65,6 +83,16 @@ class IndexSpec:
         """Physical name of the collection for ``distance``."""
         return f"{self.dataset}__{self.checkpoint}__{distance}"
 
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Physical names, in the order of ``distances``."""
+        return tuple(self.collection(distance) for distance in self.distances)
+
     def alias(self, distance: Distance) -> str:
         """Stable name of the collection for ``distance``, whatever the checkpoint."""
         return f"{self.dataset}__{distance}"
+
+
+def dataset_of(collection: str) -> str:
+    """The dataset that a collection's physical name belongs to."""
+    return collection.rsplit("__", 2)[0]

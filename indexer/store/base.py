@@ -101,8 +101,14 @@ class VectorStore(Protocol):
         """Every record, ordered by id, read in bounded batches."""
         ...
 
-    def drop(self, dataset: str) -> None:
-        """Remove the index: every collection of every checkpoint of this dataset."""
+    def drop(self, dataset: str) -> tuple[str, ...]:
+        """Remove the index: every collection of every checkpoint; returns their names.
+
+        A damaged index can be dropped too.
+
+        Raises:
+            CollectionBusyError: another process writes this dataset.
+        """
         ...
 
     def close(self) -> None:

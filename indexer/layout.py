@@ -1,0 +1,139 @@
+"""The data folder: where each thing lies, and writing to it without half-written files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import DataFolderError
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Paths below one data folder.
+
+    ::
+
+        collections/<collection>/gen-0001/   one engine directory per published or building state
+        indexes/<dataset>.json               which generation of which collections is published
+        checkpoints/<arch>-<fingerprint8>/   copy of the checkpoint each index was made with
+        thumbnails/<2 hex>/<sha256>.webp     by content, shared by all datasets
+        sources/                             unpacked archives and generated images
+    """
+
+    root: Path
+
+    @property
+    def collections(self) -> Path:
+        """Folder of the collections."""
+        return self.root / "collections"
+
+    @property
+    def indexes(self) -> Path:
+        """Folder of the pointers, one per dataset."""
+        return self.root / "indexes"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoint copies."""
+        return self.root / "checkpoints"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Folder of the thumbnails."""
+        return self.root / "thumbnails"
+
+    @property
+    def sources(self) -> Path:
+        """Workspace for sources that are not plain folders."""
+        return self.root / "sources"
+
+    def prepare(self) -> None:
+        """Make the folders that every sync needs and prove that they can be written.
+
+        Raises:
+            DataFolderError: they cannot.
+        """
+        with self.errors("written"):
+            for folder in (self.collections, self.indexes, self.checkpoints, self.thumbnails):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+
+    @contextmanager
+    def errors(self, what: str) -> Iterator[None]:
+        """Translate OSError below this folder; ``what`` is "read" or "written"."""
+        try:
+            yield
+        except OSError as error:
+            raise DataFolderError(
+                f"data folder {self.root} cannot be {what}: {error.strerror or error}; "
+                "choose another with --data-dir or IMAGE_SIMILARITY_DATA"
+            ) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content``: a reader, or a crash, sees the old or the new, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)  # mkstemp's 0600 would hide the file from other users' tools
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def disk_bytes(folder: Path) -> int:
+    """Bytes that the files below ``folder`` take up; holes in them, as in logs, take none."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # a file may go while it is counted
+            status = path.stat()
+            total += getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
+    return total
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder and keep the holes of its files: the engine's logs are mostly holes."""
+    target.mkdir(parents=True)
+    for entry in sorted(source.iterdir()):
+        if entry.is_dir():
+            copy_folder(entry, target / entry.name)
+        else:
+            _copy_with_holes(entry, target / entry.name)
+
+
+def _copy_with_holes(source: Path, target: Path) -> None:
+    if not hasattr(os, "SEEK_DATA"):  # Windows
+        shutil.copyfile(source, target)
+        return
+    with source.open("rb") as old, target.open("wb") as new:
+        file = old.fileno()
+        for start, end in _data_ranges(file):
+            new.seek(start)
+            for position in range(start, end, _CHUNK):
+                new.write(os.pread(file, min(_CHUNK, end - position), position))
+        new.truncate(os.fstat(file).st_size)
+
+
+def _data_ranges(file: int) -> Iterator[tuple[int, int]]:
+    end, size = 0, os.fstat(file).st_size
+    while end < size:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError:  # no more data
+            return
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end

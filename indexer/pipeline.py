@@ -1,0 +1,329 @@
+"""sync: bring the index of a dataset in line with its source.
+
+scan -> compare -> decode, encode, pool -> upsert -> sweep -> publish. Readers see the old state
+until the last step. A run that was cut off is continued by the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from tqdm import tqdm
+
+from indexer.changes import Changes, Rewrite, find_changes
+from indexer.encoding import FileCheck, FileEncoder, ImageEncoder, in_parallel
+from indexer.errors import DamagedIndexError, DatasetNotIndexedError
+from indexer.layout import DataFolder
+from indexer.leftovers import keep_checkpoint, remove_leftovers
+from indexer.reading import file_payload
+from indexer.schema import IndexSpec, check_dataset, point_id
+from indexer.store.base import IndexWriter, VectorStore
+from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
+from models.errors import SourceError
+from models.pooling import Pooling
+from models.sources import ImageFile, Source
+
+BATCH = 128
+"""Points written in one call of the store."""
+
+T = TypeVar("T")
+
+
+def sync(
+    source: Source,
+    encoder: ImageEncoder,
+    store: VectorStore,
+    *,
+    checkpoint: Path,
+    data_dir: Path,
+    dataset: str | None = None,
+    distances: Sequence[Distance] = (),
+    limit: int | None = None,
+    dry_run: bool = False,
+    progress: bool = True,
+) -> SyncReport:
+    """Make the index of ``dataset`` say what ``source`` says; running it again changes nothing.
+
+    Args:
+        source: the images.
+        encoder: of ``checkpoint``.
+        store: where the index lives, in ``data_dir``.
+        checkpoint: folder of the checkpoint; it is copied into ``data_dir``, so that the index
+            stays searchable when the folder is trained into again.
+        data_dir: the data folder.
+        dataset: name of the dataset; the source's own name by default.
+        distances: the collections the index shall have. By default those it has, or all.
+        limit: look at the first files only; the images of the others stay as they are.
+        dry_run: count what would be done, and write nothing at all.
+        progress: show a bar on stderr.
+
+    Raises:
+        CollectionBusyError: another process writes this dataset.
+        DataFolderError: the data folder cannot be written.
+        InvalidRequestError: not a name for a dataset.
+        SourceError: none of the images could be read; the index is left as it was.
+        VectorSizeError: the encoder's vectors are longer than engines store.
+    """
+    name = check_dataset(dataset or source.name)
+    published = _published(store, name)
+    spec = _spec(source, encoder, name, tuple(distances) or _default_distances(published))
+    job = _Sync(
+        source=source,
+        encoder=encoder,
+        store=store,
+        spec=spec,
+        published=published if _is_base(published, spec) else None,
+        folder=DataFolder(data_dir),
+        progress=progress,
+    )
+    if dry_run:
+        return job.dry_run(limit)
+    job.folder.prepare()
+    keep_checkpoint(checkpoint, encoder, job.folder)
+    with closing(store.writer(spec)) as writer:
+        report = job.run(writer, limit)
+    remove_leftovers(store, job.folder)
+    return report
+
+
+def _published(store: VectorStore, dataset: str) -> DatasetInfo | None:
+    try:
+        return store.describe(dataset)
+    except (DatasetNotIndexedError, DamagedIndexError):
+        return None
+
+
+def _default_distances(published: DatasetInfo | None) -> tuple[Distance, ...]:
+    return published.distances if published else tuple(Distance)
+
+
+def _spec(
+    source: Source, encoder: ImageEncoder, dataset: str, distances: tuple[Distance, ...]
+) -> IndexSpec:
+    return IndexSpec(
+        dataset=dataset,
+        arch=encoder.arch,
+        fingerprint=encoder.fingerprint,
+        image_size=encoder.preprocess.image_size,
+        distances=tuple(distance for distance in Distance if distance in distances),
+        vector_sizes={pooling: pooling.size(encoder.latent_shape) for pooling in Pooling},
+        source=source.spec,
+        root=str(source.root.absolute()),
+    )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The numbers of the report, as they come to be known."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: list[FailedFile] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the time spent inside to ``step``, in seconds."""
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+    @property
+    def found(self) -> int:
+        """Number of images that are in the index afterwards."""
+        return self.added + self.updated + self.moved + self.unchanged
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sync:
+    """One run.
+
+    Attributes:
+        published: the published index, when the work starts from it.
+        stored: the points that the work starts from.
+    """
+
+    source: Source
+    encoder: ImageEncoder
+    store: VectorStore
+    spec: IndexSpec
+    published: DatasetInfo | None
+    folder: DataFolder
+    progress: bool
+    stored: dict[UUID, Record] = field(default_factory=dict)
+    tally: _Tally = field(default_factory=_Tally)
+
+    def run(self, writer: IndexWriter, limit: int | None) -> SyncReport:
+        """Do it."""
+        with self.tally.timed("total"):
+            with self.tally.timed("compare"):
+                self.stored = {record.id: record for record in writer.records()}
+                changes = self._changes(limit)
+            self._rewrite(writer, changes)
+            self._encode(writer, changes.encode)
+            self._refuse_nothing()
+            with self.tally.timed("write"):
+                writer.delete(self._sweep(changes))
+            with self.tally.timed("publish"):
+                writer.publish()
+        return self._report()
+
+    def dry_run(self, limit: int | None) -> SyncReport:
+        """Count what ``run`` would do; files are opened, but not encoded."""
+        with self.tally.timed("total"):
+            if self.published:
+                records = self.store.scroll(self.spec.dataset, self.spec.distances[0])
+                self.stored = {record.id: record for record in records}
+            changes = self._changes(limit)
+            check = FileCheck(self.encoder.preprocess)
+            for file, failure in self._bar("checking", check, changes.encode):
+                self._count(file, failure)
+            self._count_rewrites([*changes.moved, *changes.touched])
+            self._refuse_nothing()
+            self._sweep(changes)
+        return self._report()
+
+    def _changes(self, limit: int | None) -> Changes:
+        changes = find_changes(self.source, self.stored, self.spec.dataset, limit=limit)
+        self.tally.unchanged = changes.unchanged
+        self.tally.failed.extend(changes.failed)
+        return changes
+
+    def _rewrite(self, writer: IndexWriter, changes: Changes) -> None:
+        """Give known images their new payload; those whose vectors are lost are to be encoded."""
+        rewrites = [*changes.moved, *changes.touched]
+        changes.moved.clear()
+        for batch in _batches(rewrites, BATCH):
+            vectors = self._vectors(batch)
+            kept = [one for one in batch if one.record.id in vectors]
+            changes.encode.extend(one.file for one in batch if one.record.id not in vectors)
+            changes.moved.extend(one for one in kept if one.is_move)
+            with self.tally.timed("write"):
+                writer.upsert([self._kept_point(one, vectors[one.record.id]) for one in kept])
+            self._count_rewrites(kept)
+
+    def _vectors(self, rewrites: Sequence[Rewrite]) -> dict[UUID, Record]:
+        """Published records, with vectors, that still are what was compared.
+
+        Raw vectors serve both distances. Where there is only cosine, its unit vectors serve.
+        """
+        if not self.published:
+            return {}
+        raw = Distance.EUCLID in self.published.distances
+        found = self.store.retrieve(
+            self.spec.dataset,
+            Distance.EUCLID if raw else Distance.COSINE,
+            [rewrite.record.id for rewrite in rewrites],
+            with_vectors=True,
+        )
+        return {
+            record.id: record
+            for record in found
+            if record.payload.get("sha256") == self.stored[record.id].payload.get("sha256")
+        }
+
+    def _kept_point(self, rewrite: Rewrite, kept: Record) -> Point:
+        payload = {**rewrite.record.payload, **file_payload(rewrite.file)}
+        identity = point_id(self.spec.dataset, rewrite.file.relative_path)
+        return Point(identity, kept.vectors, payload)
+
+    def _encode(self, writer: IndexWriter, files: Sequence[ImageFile]) -> None:
+        """Encode ``files`` and write their points; removal of what they replace comes later."""
+        work = FileEncoder(self.spec.dataset, self.encoder, self.folder.thumbnails)
+        outcomes = self._bar("encoding", work, files)
+        for batch in iter(lambda: self._next(outcomes), []):
+            points = [outcome for _, outcome in batch if isinstance(outcome, Point)]
+            with self.tally.timed("write"):
+                writer.upsert(points)
+            for file, outcome in batch:
+                self._count(file, outcome if isinstance(outcome, FailedFile) else None)
+
+    def _next(self, outcomes: Iterator[T]) -> list[T]:
+        with self.tally.timed("encode"):
+            return list(islice(outcomes, BATCH))
+
+    def _bar(
+        self, doing: str, work: Callable[[ImageFile], T], files: Sequence[ImageFile]
+    ) -> Iterator[tuple[ImageFile, T]]:
+        """``work`` of every file, in parallel and in order, with a progress bar."""
+        if not files:
+            return
+        outcomes = tqdm(
+            in_parallel(work, files),
+            desc=f"{self.spec.dataset}: {doing}",
+            total=len(files),
+            unit="image",
+            disable=not self.progress,
+        )
+        yield from zip(files, outcomes, strict=True)
+
+    def _count(self, file: ImageFile, failure: FailedFile | None) -> None:
+        if failure is not None:
+            self.tally.failed.append(failure)
+        elif point_id(self.spec.dataset, file.relative_path) in self.stored:
+            self.tally.updated += 1
+        else:
+            self.tally.added += 1
+
+    def _count_rewrites(self, rewrites: Sequence[Rewrite]) -> None:
+        moved = sum(rewrite.is_move for rewrite in rewrites)
+        self.tally.moved += moved
+        self.tally.unchanged += len(rewrites) - moved
+
+    def _refuse_nothing(self) -> None:
+        """A source of which nothing can be read is a fault, not an empty dataset."""
+        failed = self.tally.failed
+        if failed and not self.tally.found:
+            raise SourceError(
+                f"none of the {len(failed)} images of {self.source.spec!r} can be indexed; "
+                f"the first: {failed[0].path}: {failed[0].reason}"
+            )
+
+    def _sweep(self, changes: Changes) -> list[UUID]:
+        """Points to remove: without a file, moved away, or of a file that is readable no more.
+
+        Only those that are not moved away are images less.
+        """
+        failed = {point_id(self.spec.dataset, file.path) for file in self.tally.failed}
+        removed = changes.gone | (failed & self.stored.keys())
+        self.tally.removed = len(removed) - len(changes.moved)
+        return sorted(removed)
+
+    def _report(self) -> SyncReport:
+        tally = self.tally
+        return SyncReport(
+            dataset=self.spec.dataset,
+            checkpoint=self.spec.checkpoint,
+            added=tally.added,
+            updated=tally.updated,
+            moved=tally.moved,
+            unchanged=tally.unchanged,
+            removed=tally.removed,
+            failed=tuple(sorted(tally.failed, key=lambda failure: failure.path)),
+            collections=self.spec.collections,
+            seconds={step: round(seconds, 3) for step, seconds in tally.seconds.items()},
+        )
+
+
+def _is_base(published: DatasetInfo | None, spec: IndexSpec) -> bool:
+    """Whether the writer of ``spec`` starts from the published points."""
+    return (
+        published is not None
+        and published.fingerprint == spec.fingerprint
+        and set(spec.distances) <= set(published.distances)
+    )
+
+
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,274 @@
+"""One qdrant-edge shard: its configuration, opening it, and our words for its own.
+
+The only module that builds the engine's objects. Its errors are bare ``Exception`` with a text;
+they are translated here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+import numpy as np
+import qdrant_edge as edge
+
+from indexer.errors import IndexerError, StoreError
+from indexer.schema import PAYLOAD_INDEXES
+from indexer.types import Distance, Payload, Point, Record, ScoredPoint
+from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from indexer.types import Vector
+
+ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
+
+HNSW_FROM = 25_000
+"""Images from which maxpool gets a graph; below it an exact scan takes a few milliseconds."""
+
+HNSW_EF = 256
+"""Width of the graph search: 0.996 of the exact neighbours on a hard synthetic set."""
+
+PAGE = 1_000
+"""Records read in one call: the engine holds the interpreter for the length of a call."""
+
+_DISTANCES = {Distance.COSINE: edge.Distance.Cosine, Distance.EUCLID: edge.Distance.Euclid}
+_INDEX_TYPES = {
+    "keyword": edge.PayloadSchemaType.Keyword,
+    "integer": edge.PayloadSchemaType.Integer,
+}
+_FULL_SCAN_KB = 10_000
+_NEVER_KB = 1 << 40
+_ALWAYS_KB = 1
+_WITH_PAYLOAD = True
+_PANIC = "PanicException"  # on damaged files; below BaseException, and not importable
+_TIES = 16
+_MOST_TIES = 2_048
+
+
+class ShardLockedError(IndexerError):
+    """Another handle, in this process or another, has the shard open."""
+
+
+class ShardGoneError(IndexerError):
+    """The directory is not there, or does not hold what was published."""
+
+
+@contextmanager
+def engine_errors(doing: str) -> Iterator[None]:
+    """Translate the engine's errors; only calls of the engine belong inside."""
+    try:
+        yield
+    except BaseException as error:  # the engine raises nothing narrower
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
+        if "WouldBlock" in str(error):
+            raise ShardLockedError(f"{doing}: locked") from error
+        raise StoreError(f"the engine failed while {doing}: {error}") from error
+
+
+def create_shard(path: Path, distance: Distance, sizes: Mapping[Pooling, int]) -> edge.EdgeShard:
+    """A new, empty shard with the payload's indexes."""
+    with engine_errors(f"creating {path}"):
+        path.mkdir(parents=True)
+        shard = edge.EdgeShard.create(str(path), _config(distance, sizes, graph=False))
+        for field, kind in PAYLOAD_INDEXES.items():
+            shard.update(edge.UpdateOperation.create_field_index(field, _INDEX_TYPES[kind]))
+        shard.flush()
+    return shard
+
+
+def load_shard(path: Path, *, images: int | None = None) -> edge.EdgeShard:
+    """Open the shard at ``path``.
+
+    Args:
+        path: its directory.
+        images: number of points it must hold. The engine itself opens a directory that lost its
+            segments without a word, as an empty shard.
+
+    Raises:
+        ShardLockedError: it is open elsewhere.
+        ShardGoneError: nothing there, damaged, or not that number of points.
+    """
+    if not (path / "edge_config.json").is_file():
+        raise ShardGoneError(f"{path} is missing")
+    try:
+        with engine_errors(f"opening {path}"):
+            shard = edge.EdgeShard.load(str(path))
+    except StoreError as error:
+        raise ShardGoneError(str(error)) from error
+    if images is not None and (found := count(shard)) != images:
+        shard.close()
+        raise ShardGoneError(f"{path} holds {found} images instead of {images}")
+    return shard
+
+
+def build_graph(path: Path, distance: Distance, sizes: Mapping[Pooling, int]) -> None:
+    """Give maxpool of the (closed) shard at ``path`` its HNSW graph. Blocks the interpreter."""
+    with engine_errors(f"indexing {path}"):
+        shard = edge.EdgeShard.load(str(path), _config(distance, sizes, graph=True))
+        shard.optimize()
+        shard.close()
+
+
+def _config(distance: Distance, sizes: Mapping[Pooling, int], *, graph: bool) -> edge.EdgeConfig:
+    none = edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=_FULL_SCAN_KB)
+    vectors = {
+        Pooling.MAXPOOL.value: edge.EdgeVectorParams(sizes[Pooling.MAXPOOL], _DISTANCES[distance]),
+        Pooling.FLATTEN.value: edge.EdgeVectorParams(
+            sizes[Pooling.FLATTEN],
+            _DISTANCES[distance],
+            hnsw_config=none,  # a graph here takes 16 times as long to build
+            memory=edge.Memory.Cold,
+        ),
+    }
+    return edge.EdgeConfig(
+        vectors=vectors,
+        hnsw_config=edge.HnswIndexConfig(m=32, ef_construct=200, full_scan_threshold=_FULL_SCAN_KB),
+        # The engine's own threshold counts bytes: it would build a graph for 270 flatten vectors.
+        optimizers=edge.EdgeOptimizersConfig(
+            indexing_threshold=_ALWAYS_KB if graph else _NEVER_KB, default_segment_number=2
+        ),
+    )
+
+
+def count(shard: edge.EdgeShard) -> int:
+    """Exact number of points."""
+    with engine_errors("counting"):
+        return shard.count(edge.CountRequest(exact=True))
+
+
+def upsert(shard: edge.EdgeShard, points: Sequence[Point]) -> None:
+    """Write ``points``; their vectors must have been checked with :func:`check_vectors`."""
+    converted = [
+        edge.Point(
+            point.id,
+            {name.value: _handed(vector) for name, vector in point.vectors.items()},
+            dict(point.payload),
+        )
+        for point in points
+    ]
+    with engine_errors("writing"):
+        shard.update(edge.UpdateOperation.upsert_points(converted))
+
+
+def delete(shard: edge.EdgeShard, ids: Sequence[UUID]) -> None:
+    """Remove points; unknown ids are ignored."""
+    with engine_errors("deleting"):
+        shard.update(edge.UpdateOperation.delete_points(list(ids)))
+
+
+def check_vectors(point: Point, sizes: Mapping[Pooling, int]) -> None:
+    """Refuse what the engine would store without a word.
+
+    Raises:
+        StoreError: a vector is missing, of the wrong size, not finite or all zero.
+    """
+    for name, size in sizes.items():
+        if name not in point.vectors:
+            raise StoreError(f"point {point.id} has no {name} vector")
+        check_vector(point.vectors[name], size, f"{name} vector of point {point.id}")
+
+
+def check_vector(vector: Vector, size: int, what: str) -> None:
+    """Refuse a vector that is of the wrong size, not finite or all zero."""
+    if vector.shape != (size,):
+        raise StoreError(f"the {what} has shape {vector.shape} where ({size},) is stored")
+    if not np.isfinite(vector).all():
+        raise StoreError(f"the {what} has values that are not finite")
+    if not vector.any():
+        raise StoreError(f"the {what} is all zero: it has no direction to compare")
+
+
+def nearest(
+    shard: edge.EdgeShard,
+    distance: Distance,
+    pooling: Pooling,
+    vector: Vector,
+    *,
+    limit: int,
+    exclude: Iterable[UUID],
+    exact: bool,
+) -> list[ScoredPoint]:
+    """The ``limit`` nearest points, ordered by (score, id).
+
+    More than ``limit`` are fetched, until the last score differs from the one at the cut: copies
+    of one image score alike, and which of them the engine returns first is its own affair.
+    """
+    fetch = limit + _TIES
+    while True:
+        found = _query(shard, pooling, vector, limit=fetch, exclude=exclude, exact=exact)
+        tied = len(found) == fetch and found[-1].score == found[limit - 1].score
+        if not tied or fetch >= limit + _MOST_TIES:
+            break
+        fetch = 4 * fetch
+    sign = -1.0 if distance is Distance.COSINE else 1.0
+    found.sort(key=lambda point: (sign * point.score, point.id))
+    return found[:limit]
+
+
+def _query(
+    shard: edge.EdgeShard,
+    pooling: Pooling,
+    vector: Vector,
+    *,
+    limit: int,
+    exclude: Iterable[UUID],
+    exact: bool,
+) -> list[ScoredPoint]:
+    excluded: set[int | UUID | str] = set(exclude)
+    request = edge.QueryRequest(
+        limit=limit,
+        query=edge.Query.Nearest(_handed(vector), using=pooling.value),
+        filter=edge.Filter(must_not=[edge.HasIdCondition(excluded)]) if excluded else None,
+        params=edge.SearchParams(exact=exact, hnsw_ef=HNSW_EF),
+        with_payload=True,
+    )
+    with engine_errors("searching"):
+        found = shard.query(request)
+    return [ScoredPoint(_uuid(hit.id), hit.score, _payload(hit.payload)) for hit in found]
+
+
+def retrieve(shard: edge.EdgeShard, ids: Sequence[UUID], *, with_vectors: bool) -> list[Record]:
+    """Records of ``ids`` in their order; unknown ids are left out."""
+    with engine_errors("reading"):
+        found = shard.retrieve(list(ids), _WITH_PAYLOAD, with_vectors)
+    records = {record.id: record for record in map(_record, found)}
+    return [records[point] for point in ids if point in records]
+
+
+def page(
+    shard: edge.EdgeShard, offset: UUID | None, *, with_vectors: bool
+) -> tuple[list[Record], UUID | None]:
+    """Up to PAGE records from id ``offset`` on, by id, and the offset of the next page."""
+    request = edge.ScrollRequest(
+        offset=offset,
+        limit=PAGE if not with_vectors else PAGE // 8,
+        with_payload=True,
+        with_vector=with_vectors,
+    )
+    with engine_errors("reading"):
+        found, following = shard.scroll(request)
+    return [_record(record) for record in found], None if following is None else _uuid(following)
+
+
+def _record(record: edge.Record) -> Record:
+    vectors = cast("dict[str, list[float]]", record.vector or {})
+    named = {Pooling(name): np.asarray(value, np.float32) for name, value in vectors.items()}
+    return Record(_uuid(record.id), _payload(record.payload), named)
+
+
+def _uuid(point: object) -> UUID:
+    return point if isinstance(point, UUID) else UUID(str(point))
+
+
+def _payload(payload: object) -> Payload:
+    return cast("Payload", payload or {})
+
+
+def _handed(vector: Vector) -> Any:
+    """``vector`` as the engine takes it fastest: six times as fast as a list."""
+    return memoryview(np.ascontiguousarray(vector, dtype=np.float32))  # type: ignore[arg-type]

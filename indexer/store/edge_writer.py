@@ -1,0 +1,368 @@
+"""EdgeWriter: one sync's work on one dataset, on a generation of its own.
+
+The published generation is never written. The first change copies it (with its write-ahead log:
+without it the engine takes updates and forgets them), later changes go to the copy, and ``publish``
+replaces the pointer. A marker file beside the pointer says what an unpublished generation is based
+on; the next writer for the same index continues it, any other discards it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from filelock import FileLock, Timeout
+
+from indexer.errors import CollectionBusyError, DamagedIndexError, StoreError
+from indexer.layout import DataFolder, copy_folder, write_atomically
+from indexer.schema import IndexSpec, dataset_of
+from indexer.store import edge_shard
+from indexer.store.edge_lease import ShardLease, holder_of, this_process
+from indexer.store.edge_shard import ShardGoneError, ShardLockedError
+from indexer.store.pointer import Pointer, read_pointer, write_pointer
+from indexer.types import DatasetInfo, Distance, Point, Record
+
+if TYPE_CHECKING:
+    from qdrant_edge import EdgeShard
+
+FLUSH_EVERY = 2_000
+"""Points after which the shards are flushed: what a power cut could cost."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeFiles:
+    """Where one dataset's files lie."""
+
+    folder: DataFolder
+    dataset: str
+
+    @property
+    def pointer(self) -> Path:
+        """The pointer that readers follow."""
+        return self.folder.indexes / f"{self.dataset}.json"
+
+    @property
+    def marker(self) -> Path:
+        """What the unpublished generation is based on."""
+        return self.folder.indexes / f"{self.dataset}.building"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the writer."""
+        return self.folder.indexes / f"{self.dataset}.lock"
+
+    @property
+    def writer(self) -> Path:
+        """Names the writer."""
+        return self.folder.indexes / f"{self.dataset}.writer"
+
+    def published(self) -> Pointer | None:
+        """The dataset's pointer, or None."""
+        with self.folder.errors("read"):
+            return read_pointer(self.pointer)
+
+    def generation(self, collection: str, number: int) -> Path:
+        """Directory of one generation of a collection."""
+        return self.folder.collections / collection / f"gen-{number:04d}"
+
+    def collections(self) -> list[Path]:
+        """Directories of this dataset's collections, of every checkpoint."""
+        if not self.folder.collections.is_dir():
+            return []
+        found = self.folder.collections.iterdir()
+        return sorted(path for path in found if dataset_of(path.name) == self.dataset)
+
+    def generations(self, pointer: Pointer) -> set[Path]:
+        """Directories of what ``pointer`` publishes."""
+        return {self.generation(name, pointer.generation) for name in pointer.spec.collections}
+
+    def keep_only(self, generations: set[Path]) -> None:
+        """Remove every other generation, and collections that have none left; best effort.
+
+        A generation is renamed first, so that nobody opens one that is half removed.
+        """
+        for collection in self.collections():
+            for path in sorted(collection.iterdir()):
+                if path.with_suffix("") in generations:
+                    continue  # the generation itself, or a note beside it
+                if path.is_dir():
+                    _remove(path)
+                else:
+                    path.unlink(missing_ok=True)
+            if not any(path.is_dir() for path in collection.iterdir()):
+                shutil.rmtree(collection, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    try:
+        doomed = (
+            path if path.suffix == ".gone" else path.rename(path.with_name(f"{path.name}.gone"))
+        )
+    except OSError:  # open elsewhere, on a system that forbids it: the next writer tries again
+        return
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+@contextmanager
+def write_lock(files: EdgeFiles) -> Iterator[None]:
+    """Be the only writer of a dataset.
+
+    Raises:
+        CollectionBusyError: another writer is at work; it is named.
+    """
+    lock = FileLock(files.lock, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:  # an OSError too, so it comes first
+        raise CollectionBusyError(
+            f"dataset {files.dataset!r} is being written by {holder_of(files.writer)}; "
+            "try again when it is done"
+        ) from None
+    try:
+        files.writer.write_text(this_process())
+        yield
+    finally:
+        files.writer.unlink(missing_ok=True)
+        lock.release()
+
+
+class EdgeWriter:
+    """IndexWriter for the embedded engine; see there for what its methods promise."""
+
+    def __init__(
+        self,
+        spec: IndexSpec,
+        files: EdgeFiles,
+        lease: Callable[[Pointer, Distance], ShardLease],
+        *,
+        hnsw_from: int,
+    ) -> None:
+        self._spec = spec
+        self._files = files
+        self._lease = lease
+        self._hnsw_from = hnsw_from
+        self._shards: dict[Distance, EdgeShard] = {}
+        self._unflushed = 0
+        self._held = ExitStack()
+        self._held.enter_context(write_lock(files))
+        try:
+            published = self._published()
+            self._base = self._usable(published)
+            self._generation = published.generation + 1 if published else 1
+            self._continue(published)
+        except BaseException:
+            self.close()
+            raise
+
+    def records(self) -> Iterator[Record]:
+        """Every point that is in all of the collections being written, without vectors."""
+        if not self._shards and self._base is None:
+            return
+        offset: UUID | None = None
+        while True:
+            records, offset = self._page(self._spec.distances[0], offset)
+            yield from records
+            if offset is None:
+                return
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write ``points`` to every collection; acknowledged when it returns."""
+        if not points:
+            return
+        for point in points:
+            edge_shard.check_vectors(point, self._spec.vector_sizes)
+        self._begin()
+        for shard in self._shards.values():
+            edge_shard.upsert(shard, points)
+        self._acknowledge(len(points))
+
+    def delete(self, ids: Sequence[UUID]) -> None:
+        """Remove points from every collection; unknown ids are ignored."""
+        if not ids:
+            return
+        self._begin()
+        for shard in self._shards.values():
+            edge_shard.delete(shard, ids)
+        self._acknowledge(len(ids))
+
+    def publish(self) -> DatasetInfo:
+        """Make the state visible to readers, all distances at once, and drop what it replaces."""
+        if self._base is None:
+            self._begin()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        if self._shards:
+            images = self._finish()
+            pointer = Pointer(self._spec, self._generation, images, now, edge_shard.ENGINE)
+        else:
+            assert self._base is not None
+            pointer = replace(self._base, spec=self._spec, synced_at=now)
+        with self._files.folder.errors("written"):
+            write_pointer(self._files.pointer, pointer)
+            self._files.marker.unlink(missing_ok=True)
+        self._files.keep_only(self._files.generations(pointer))
+        self._base = pointer
+        self._generation = pointer.generation + 1
+        return pointer.info()
+
+    def close(self) -> None:
+        """Let go of the dataset; unpublished work stays for the next writer."""
+        try:
+            self._close_shards()
+        finally:
+            self._held.close()
+
+    def _published(self) -> Pointer | None:
+        try:
+            return self._files.published()
+        except DamagedIndexError as error:
+            _logger.warning("%s", error)
+            return None
+
+    def _usable(self, published: Pointer | None) -> Pointer | None:
+        """The published state when this index can start from it: same vectors, not damaged."""
+        if published is None:
+            return None
+        old, new = published.spec, self._spec
+        if (old.fingerprint, dict(old.vector_sizes)) != (new.fingerprint, dict(new.vector_sizes)):
+            return None
+        if not set(new.distances) <= set(old.distances):
+            return None
+        try:
+            for distance in new.distances:
+                with self._lease(published, distance).use():
+                    pass
+        except (ShardGoneError, StoreError) as error:
+            _logger.warning("the index of %s is damaged (%s): rebuilding", new.dataset, error)
+            return None
+        return published
+
+    def _paths(self, generation: int) -> dict[Distance, Path]:
+        spec = self._spec
+        return {
+            distance: self._files.generation(spec.collection(distance), generation)
+            for distance in spec.distances
+        }
+
+    def _marker(self) -> dict[str, object]:
+        """What must agree for unpublished work to be continued."""
+        spec = self._spec
+        return {
+            "fingerprint": spec.fingerprint,
+            "distances": sorted(spec.distances),
+            "vector_sizes": {str(name): size for name, size in spec.vector_sizes.items()},
+            "base": self._base.generation if self._base else None,
+            "generation": self._generation,
+        }
+
+    def _continue(self, published: Pointer | None) -> None:
+        """Take up an interrupted generation of the same base, or clear away any other."""
+        try:
+            same = json.loads(self._files.marker.read_bytes()) == self._marker()
+        except (OSError, ValueError):
+            same = False
+        if same:
+            try:
+                self._open_interrupted()
+                return
+            except (ShardGoneError, ShardLockedError, StoreError) as error:
+                _logger.warning("an interrupted sync cannot be continued: %s", error)
+                self._close_shards()
+        self._files.marker.unlink(missing_ok=True)
+        self._files.keep_only(self._files.generations(published) if published else set())
+
+    def _open_interrupted(self) -> None:
+        for distance, path in self._paths(self._generation).items():
+            self._shards[distance] = edge_shard.load_shard(path)
+        payloads = [
+            {record.id: record.payload for record in _all_records(shard)}
+            for shard in self._shards.values()
+        ]
+        known = set().union(*payloads)
+        first = payloads[0]
+        torn = [
+            point
+            for point in known
+            if any(point not in held or held[point] != first.get(point) for held in payloads)
+        ]
+        self.delete(torn)  # the kill came between one collection and the next
+
+    def _begin(self) -> None:
+        """Make the generation to write, once: a copy of the published one, or empty."""
+        if self._shards:
+            return
+        try:
+            with self._files.folder.errors("written"):
+                for distance, path in self._paths(self._generation).items():
+                    self._shards[distance] = self._new_shard(distance, path)
+                # Last, so that a marker always stands for whole directories.
+                write_atomically(self._files.marker, json.dumps(self._marker()).encode())
+        except BaseException:
+            self._close_shards()
+            self._files.keep_only(self._files.generations(self._base) if self._base else set())
+            raise
+
+    def _new_shard(self, distance: Distance, path: Path) -> EdgeShard:
+        if self._base is None:
+            return edge_shard.create_shard(path, distance, self._spec.vector_sizes)
+        with self._lease(self._base, distance).use():  # nobody else has it open meanwhile
+            copy_folder(self._paths(self._base.generation)[distance], path)
+        return edge_shard.load_shard(path, images=self._base.images)
+
+    def _page(self, distance: Distance, offset: UUID | None) -> tuple[list[Record], UUID | None]:
+        if self._shards:
+            return edge_shard.page(self._shards[distance], offset, with_vectors=False)
+        assert self._base is not None
+        with self._lease(self._base, distance).use() as shard:
+            return edge_shard.page(shard, offset, with_vectors=False)
+
+    def _acknowledge(self, points: int) -> None:
+        self._unflushed += points
+        if self._unflushed >= FLUSH_EVERY:
+            self._flush()
+
+    def _flush(self) -> None:
+        for shard in self._shards.values():
+            with edge_shard.engine_errors("flushing"):
+                shard.flush()
+        self._unflushed = 0
+
+    def _finish(self) -> int:
+        """Bring the generation to rest on disk; returns the number of its images."""
+        self._flush()
+        counts = {edge_shard.count(shard) for shard in self._shards.values()}
+        if len(counts) != 1:
+            raise StoreError(f"the collections of {self._spec.dataset!r} differ: {sorted(counts)}")
+        images = counts.pop()
+        for shard in self._shards.values():
+            with edge_shard.engine_errors("tidying"):
+                shard.optimize()
+        self._close_shards()
+        if images >= self._hnsw_from:
+            for distance, path in self._paths(self._generation).items():
+                edge_shard.build_graph(path, distance, self._spec.vector_sizes)
+        return images
+
+    def _close_shards(self) -> None:
+        while self._shards:
+            _, shard = self._shards.popitem()
+            with edge_shard.engine_errors("closing"):
+                shard.close()
+
+
+def _all_records(shard: EdgeShard) -> Iterator[Record]:
+    offset: UUID | None = None
+    while True:
+        records, offset = edge_shard.page(shard, offset, with_vectors=False)
+        yield from records
+        if offset is None:
+            return

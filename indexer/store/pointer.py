@@ -1,0 +1,108 @@
+"""The pointer: one small file per dataset that says which generation readers see.
+
+It is the index's only switch. One pointer names the generation of all the dataset's collections,
+so a reader can never meet the cosine collection of one state with the euclid one of another; it is
+replaced in one atomic step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from indexer.errors import DamagedIndexError
+from indexer.layout import write_atomically
+from indexer.schema import IndexSpec
+from indexer.types import DatasetInfo, Distance
+from models.pooling import Pooling
+
+FORMAT = 1
+"""Version of the file's layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What is published of one dataset.
+
+    Attributes:
+        spec: what the index is.
+        generation: number of the generation, the same for each of its collections.
+        images: number of points in each collection.
+        synced_at: end of the last sync, ISO 8601 UTC.
+        engine: name and version of the engine that wrote the generation.
+    """
+
+    spec: IndexSpec
+    generation: int
+    images: int
+    synced_at: str
+    engine: str
+
+    def info(self) -> DatasetInfo:
+        """The same, for readers."""
+        spec = self.spec
+        return DatasetInfo(
+            name=spec.dataset,
+            images=self.images,
+            checkpoint=spec.checkpoint,
+            arch=spec.arch,
+            fingerprint=spec.fingerprint,
+            image_size=spec.image_size,
+            distances=spec.distances,
+            vector_sizes=spec.vector_sizes,
+            collections=spec.collections,
+            source=spec.source,
+            root=spec.root,
+            synced_at=self.synced_at,
+            engine=self.engine,
+        )
+
+
+def read_pointer(path: Path) -> Pointer | None:
+    """The pointer in ``path``, or None when there is none.
+
+    Raises:
+        DamagedIndexError: the file is damaged or of another version.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']!r} where {FORMAT} is understood")
+        return Pointer(
+            spec=_spec(content["spec"]),
+            generation=int(content["generation"]),
+            images=int(content["images"]),
+            synced_at=str(content["synced_at"]),
+            engine=str(content["engine"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedIndexError(
+            f"the index description {path} is damaged ({error}); "
+            "`python -m indexer sync` rebuilds the index"
+        ) from error
+
+
+def write_pointer(path: Path, pointer: Pointer) -> None:
+    """Publish: readers see ``pointer`` from now on."""
+    content = {"format": FORMAT, **asdict(pointer)}
+    write_atomically(path, json.dumps(content, indent=2).encode())
+
+
+def _spec(content: Mapping[str, object]) -> IndexSpec:
+    distances, sizes = content["distances"], content["vector_sizes"]
+    if not isinstance(distances, list) or not isinstance(sizes, dict):
+        raise TypeError("distances or vector_sizes")
+    return IndexSpec(
+        dataset=str(content["dataset"]),
+        arch=str(content["arch"]),
+        fingerprint=str(content["fingerprint"]),
+        image_size=int(str(content["image_size"])),
+        distances=tuple(Distance(distance) for distance in distances),
+        vector_sizes={Pooling(name): int(size) for name, size in sizes.items()},
+        source=str(content["source"]),
+        root=str(content["root"]),
+    )

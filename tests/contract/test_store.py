@@ -1,0 +1,423 @@
+"""What every VectorStore does. A back end joins by an entry in BACK_ENDS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from indexer.errors import (
+    CollectionBusyError,
+    DatasetNotIndexedError,
+    StoreError,
+    VectorSizeError,
+)
+from indexer.schema import IndexSpec, point_id
+from indexer.store import VectorStore, open_store
+from indexer.types import Distance, Point
+from models.pooling import Pooling
+
+REPOSITORY = Path(__file__).parents[2]
+BACK_ENDS: dict[str, Callable[[Path], VectorStore]] = {"edge": open_store}
+SIZES = {Pooling.MAXPOOL: 2, Pooling.FLATTEN: 4}
+BOTH = tuple(Distance)
+
+
+@pytest.fixture(params=BACK_ENDS)
+def make_store(request: pytest.FixtureRequest, data: Path) -> Callable[[], VectorStore]:
+    return lambda: BACK_ENDS[request.param](data)
+
+
+@pytest.fixture
+def store(make_store: Callable[[], VectorStore]) -> Iterator[VectorStore]:
+    with closing(make_store()) as store:
+        yield store
+
+
+def spec(dataset: str = "pets", fingerprint: str = "a", **changes: object) -> IndexSpec:
+    made = IndexSpec(
+        dataset=dataset,
+        arch="model1",
+        fingerprint=fingerprint * 64,
+        image_size=32,
+        distances=BOTH,
+        vector_sizes=SIZES,
+        source="/photos",
+        root="/photos",
+    )
+    return replace(made, **changes)
+
+
+def point(name: str, *maxpool: float, flatten: tuple[float, ...] = (1, 2, 3, 4)) -> Point:
+    vectors = {
+        Pooling.MAXPOOL: np.array(maxpool or (1, 1), np.float32),
+        Pooling.FLATTEN: np.array(flatten, np.float32),
+    }
+    payload = {"path": name, "label": "cat", "dataset": "pets", "width": 4, "norm_maxpool": 0.5}
+    return Point(point_id("pets", name), vectors, payload)
+
+
+def ident(name: str) -> UUID:
+    return point_id("pets", name)
+
+
+def publish(store: VectorStore, *points: Point, of: IndexSpec | None = None) -> None:
+    with closing(store.writer(of or spec())) as writer:
+        writer.upsert(points)
+        writer.publish()
+
+
+def query(
+    store: VectorStore,
+    *vector: float,
+    distance: Distance = Distance.COSINE,
+    pooling: Pooling = Pooling.MAXPOOL,
+    limit: int = 10,
+    exclude: tuple[UUID, ...] = (),
+    dataset: str = "pets",
+) -> list[tuple[str, float]]:
+    hits = store.query(
+        dataset, distance, pooling, np.array(vector, np.float32), limit=limit, exclude=exclude
+    )
+    return [(str(hit.payload["path"]), hit.score) for hit in hits]
+
+
+def paths(store: VectorStore, dataset: str = "pets") -> list[str]:
+    return sorted(str(r.payload["path"]) for r in store.scroll(dataset, Distance.COSINE))
+
+
+def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Another process, with this module's helpers at hand."""
+    head = "import sys; from pathlib import Path; from tests.contract.test_store import *\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", head + code, *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+# --- search
+
+
+def test_cosine_hits_come_with_the_most_similar_first(store: VectorStore) -> None:
+    publish(store, point("across", 0, 3), point("same", 5, 0), point("between", 1, 1))
+    hits = query(store, 2, 0)
+    assert [name for name, _ in hits] == ["same", "between", "across"]
+    assert [score for _, score in hits] == pytest.approx([1, 0.5**0.5, 0], abs=1e-6)
+
+
+def test_euclid_hits_come_with_the_nearest_first_and_true_distances(store: VectorStore) -> None:
+    publish(store, point("far", 3, 4), point("here", 0.5, 0), point("near", 1, 0))
+    hits = query(store, 0.5, 0, distance=Distance.EUCLID)
+    assert [name for name, _ in hits] == ["here", "near", "far"]
+    assert [score for _, score in hits] == pytest.approx([0, 0.5, (2.5**2 + 4**2) ** 0.5])
+
+
+def test_each_named_vector_is_searched_by_itself(store: VectorStore) -> None:
+    publish(
+        store,
+        point("a", 1, 0, flatten=(0, 0, 0, 1)),
+        point("b", 0, 1, flatten=(1, 0, 0, 0)),
+    )
+    assert query(store, 1, 0)[0][0] == "a"
+    assert query(store, 1, 0, 0, 0, pooling=Pooling.FLATTEN)[0][0] == "b"
+
+
+def test_excluded_points_make_room_for_others(store: VectorStore) -> None:
+    publish(store, point("a", 1, 0), point("b", 1, 1), point("c", 0, 1))
+    hits = query(store, 1, 0, limit=2, exclude=(ident("a"),))
+    assert [name for name, _ in hits] == ["b", "c"]
+
+
+def test_equal_scores_are_ordered_by_id_wherever_the_list_is_cut(store: VectorStore) -> None:
+    names = [f"copy{number}" for number in range(60)]
+    publish(store, *(point(name, 1, 1) for name in names))
+    by_id = sorted(names, key=ident)
+    for limit in (3, 20, 60):
+        assert [name for name, _ in query(store, 1, 1, limit=limit)] == by_id[:limit]
+
+
+def test_a_query_of_the_wrong_size_or_without_values_is_refused(store: VectorStore) -> None:
+    publish(store, point("a"))
+    for vector in ((1, 2, 3), (0, 0), (float("nan"), 1)):
+        with pytest.raises(StoreError, match="query"):
+            query(store, *vector)
+
+
+def test_vectors_as_long_as_the_study_s_are_stored_and_found(store: VectorStore) -> None:
+    sizes = {Pooling.MAXPOOL: 2, Pooling.FLATTEN: 25_088}
+    rows = np.random.default_rng(0).random((3, 25_088), np.float32)
+    points = [point(f"p{number}", flatten=tuple(row)) for number, row in enumerate(rows)]
+    publish(store, *points, of=spec(vector_sizes=sizes))
+    assert query(store, *rows[1], pooling=Pooling.FLATTEN)[0][0] == "p1"
+
+
+# --- reading back
+
+
+def test_records_come_back_in_the_order_asked_without_the_unknown(store: VectorStore) -> None:
+    publish(store, point("a"), point("b"))
+    found = store.retrieve(
+        "pets", Distance.EUCLID, [ident("b"), ident("unknown"), ident("a")], with_vectors=True
+    )
+    assert [record.payload["path"] for record in found] == ["b", "a"]
+    assert found[0].payload == point("b").payload
+    assert found[0].vectors[Pooling.FLATTEN].tolist() == [1, 2, 3, 4]
+
+
+def test_cosine_vectors_come_back_with_unit_length(store: VectorStore) -> None:
+    publish(store, point("a", 3, 4))
+    [record] = store.retrieve("pets", Distance.COSINE, [ident("a")], with_vectors=True)
+    assert record.vectors[Pooling.MAXPOOL] == pytest.approx([0.6, 0.8])
+
+
+def test_scroll_gives_every_record_once_ordered_by_id(store: VectorStore) -> None:
+    names = [f"image{number}" for number in range(2_300)]
+    publish(store, *(point(name) for name in names))
+    ids = [record.id for record in store.scroll("pets", Distance.COSINE)]
+    assert ids == sorted(map(ident, names))
+
+
+# --- writing
+
+
+def test_upsert_replaces_a_point_and_delete_removes_it(store: VectorStore) -> None:
+    publish(store, point("a", 1, 0), point("b", 0, 1))
+    with closing(store.writer(spec())) as writer:
+        writer.upsert([point("a", 0, 7)])
+        writer.delete([ident("b"), ident("unknown")])
+        assert writer.publish().images == 1
+    for distance in BOTH:
+        assert query(store, 0, 7, distance=distance) == [
+            ("a", 1.0 if distance is Distance.COSINE else 0.0)
+        ]
+
+
+def test_readers_see_nothing_before_publish_and_everything_after(store: VectorStore) -> None:
+    publish(store, point("a"))
+    with closing(store.writer(spec())) as writer:
+        writer.upsert([point("b")])
+        writer.delete([ident("a")])
+        assert paths(store) == ["a"]
+        writer.publish()
+        assert paths(store) == ["b"]
+
+
+def test_another_reader_sees_a_publish_at_its_next_question(
+    make_store: Callable[[], VectorStore],
+) -> None:
+    with closing(make_store()) as one, closing(make_store()) as other:
+        publish(one, point("a"))
+        assert paths(other) == ["a"]
+        publish(one, point("b"))
+        assert paths(other) == ["a", "b"]
+
+
+def test_publish_without_a_change_only_renews_the_description(store: VectorStore) -> None:
+    publish(store, point("a"))
+    publish(store, of=spec(source="/moved", root="/moved"))
+    info = store.describe("pets")
+    assert (info.source, info.root, info.images) == ("/moved", "/moved", 1)
+    assert paths(store) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (point("a", 1, float("nan")), "not finite"),
+        (point("a", 1, float("inf")), "not finite"),
+        (point("a", 0, 0), "all zero"),
+        (point("a", 1, 2, 3), "shape"),
+        (replace(point("a"), vectors={Pooling.MAXPOOL: np.ones(2, np.float32)}), "no flatten"),
+    ],
+)
+def test_vectors_that_cannot_be_compared_are_refused(
+    store: VectorStore, bad: Point, reason: str
+) -> None:
+    with closing(store.writer(spec())) as writer:
+        with pytest.raises(StoreError, match=reason):
+            writer.upsert([point("fine"), bad])
+        assert list(writer.records()) == []
+
+
+def test_vectors_beyond_a_server_s_limit_are_refused_with_their_size(store: VectorStore) -> None:
+    with pytest.raises(VectorSizeError, match=r"flatten.*65537.*65536"):
+        store.writer(spec(vector_sizes={Pooling.MAXPOOL: 2, Pooling.FLATTEN: 65_537}))
+
+
+# --- what survives
+
+
+def test_unpublished_work_is_there_for_the_next_writer(store: VectorStore) -> None:
+    publish(store, point("a"))
+    with closing(store.writer(spec())) as writer:
+        writer.upsert([point("b")])
+        writer.delete([ident("a")])
+    assert paths(store) == ["a"]
+    with closing(store.writer(spec())) as writer:
+        assert [record.payload["path"] for record in writer.records()] == ["b"]
+        writer.publish()
+    assert paths(store) == ["b"]
+
+
+def test_points_acknowledged_to_a_killed_writer_are_there_for_the_next(
+    store: VectorStore, data: Path
+) -> None:
+    publish(store, point("a"))
+    code = """
+writer = open_store(Path(sys.argv[1])).writer(spec())
+for number in range(1000):
+    writer.upsert([point(f"p{number}")])
+    print(number, flush=True)
+"""
+    with run_python(code, str(data)) as process:
+        assert process.stdout is not None
+        acknowledged = [int(process.stdout.readline()) for _ in range(25)]
+        process.send_signal(signal.SIGKILL)
+    assert paths(store) == ["a"]
+    with closing(store.writer(spec())) as writer:
+        found = {record.payload["path"] for record in writer.records()}
+        assert found >= {"a", *(f"p{number}" for number in acknowledged)}
+        writer.publish()
+    assert set(paths(store)) == found
+
+
+def test_work_for_another_index_is_not_continued(store: VectorStore) -> None:
+    with closing(store.writer(spec(fingerprint="b"))) as writer:
+        writer.upsert([point("old")])
+    with closing(store.writer(spec())) as writer:
+        assert list(writer.records()) == []
+    with closing(store.writer(spec(fingerprint="b"))) as writer:
+        assert list(writer.records()) == []
+
+
+def test_a_second_writer_is_refused_and_told_who_writes(
+    store: VectorStore, make_store: Callable[[], VectorStore]
+) -> None:
+    with (
+        closing(store.writer(spec())),
+        closing(make_store()) as other,
+        pytest.raises(CollectionBusyError, match=f"'pets'.*process {os.getpid()}"),
+    ):
+        other.writer(spec())
+    with closing(store.writer(spec())):
+        pass
+
+
+def test_drop_is_refused_while_the_dataset_is_written(store: VectorStore) -> None:
+    publish(store, point("a"))
+    with closing(store.writer(spec())), pytest.raises(CollectionBusyError):
+        store.drop("pets")
+    assert paths(store) == ["a"]
+
+
+def test_two_processes_take_turns_in_reading(store: VectorStore, data: Path) -> None:
+    publish(store, *(point(f"p{number}") for number in range(50)))
+    code = """
+import time
+store = open_store(Path(sys.argv[1]))
+until = time.time() + 1.5
+number = 0
+while time.time() < until:
+    assert len(query(store, 1, 1)) == 10
+    number += 1
+    if number == 1:
+        print("started", flush=True)
+print(number)
+"""
+    with run_python(code, str(data)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        for _ in range(5):
+            assert len(query(store, 1, 1)) == 10
+        rest, _ = process.communicate()
+    assert process.returncode == 0
+    assert int(rest) > 1
+
+
+# --- several indexes
+
+
+def test_another_checkpoint_starts_empty_and_replaces_the_old_only_at_publish(
+    store: VectorStore,
+) -> None:
+    publish(store, point("a"))
+    wider = {Pooling.MAXPOOL: 3, Pooling.FLATTEN: 4}
+    with closing(store.writer(spec(fingerprint="b", vector_sizes=wider))) as writer:
+        assert list(writer.records()) == []
+        writer.upsert([point("b", 1, 2, 3)])
+        assert store.describe("pets").checkpoint == "model1-aaaaaaaa"
+        assert query(store, 1, 1)[0][0] == "a"
+        writer.publish()
+    assert store.describe("pets").checkpoint == "model1-bbbbbbbb"
+    assert query(store, 1, 2, 3)[0][0] == "b"
+
+
+def test_a_distance_can_be_left_out_and_added_again(store: VectorStore) -> None:
+    publish(store, point("a"))
+    publish(store, of=spec(distances=(Distance.COSINE,)))
+    assert store.describe("pets").distances == (Distance.COSINE,)
+    with pytest.raises(DatasetNotIndexedError, match="no euclid collection, only cosine"):
+        query(store, 1, 1, distance=Distance.EUCLID)
+    with closing(store.writer(spec())) as writer:
+        assert list(writer.records()) == []
+        writer.upsert([point("a")])
+        writer.publish()
+    assert query(store, 1, 1, distance=Distance.EUCLID) == [("a", 0.0)]
+
+
+def test_datasets_are_listed_by_name_with_what_they_are(store: VectorStore) -> None:
+    publish(store, point("a"), of=spec("zoo"))
+    publish(store, point("a"), point("b"))
+    pets, zoo = store.datasets()
+    assert (pets.name, zoo.name) == ("pets", "zoo")
+    assert pets == store.describe("pets")
+    assert pets.images == 2
+    assert pets.vector_sizes == SIZES
+    assert pets.collections == ("pets__model1-aaaaaaaa__cosine", "pets__model1-aaaaaaaa__euclid")
+
+
+def test_an_unknown_dataset_is_answered_with_those_that_exist(store: VectorStore) -> None:
+    with pytest.raises(DatasetNotIndexedError, match=r"'dogs'.*nothing is indexed.*sync"):
+        store.describe("dogs")
+    publish(store, point("a"))
+    publish(store, point("a"), of=spec("zoo"))
+    for ask in (
+        lambda: store.describe("dogs"),
+        lambda: query(store, 1, 1, dataset="dogs"),
+        lambda: store.retrieve("dogs", Distance.COSINE, [ident("a")]),
+        lambda: list(store.scroll("dogs", Distance.COSINE)),
+        lambda: store.drop("dogs"),
+    ):
+        with pytest.raises(DatasetNotIndexedError, match=r"'dogs'.*indexed: pets, zoo"):
+            ask()
+
+
+def test_drop_removes_one_dataset_and_no_other(store: VectorStore) -> None:
+    publish(store, point("a"))
+    publish(store, point("b"), of=spec("pets-2"))
+    assert store.drop("pets") == ("pets__model1-aaaaaaaa__cosine", "pets__model1-aaaaaaaa__euclid")
+    assert [info.name for info in store.datasets()] == ["pets-2"]
+    assert paths(store, "pets-2") == ["b"]
+    publish(store, point("c"))
+    assert paths(store) == ["c"]
+
+
+def test_threads_ask_at_the_same_time(store: VectorStore) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    publish(store, *(point(f"p{number}") for number in range(50)))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: query(store, 1, 1), range(64)))
+    assert all(answer == answers[0] for answer in answers)

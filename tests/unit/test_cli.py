@@ -1,0 +1,309 @@
+"""The command line of the indexer, with a fake encoder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from indexer.cli import main
+from indexer.errors import IndexerError
+from tests.fake_encoder import FakeEncoder, make_checkpoint
+
+REPOSITORY = Path(__file__).parents[2]
+HEAVY = ("torch", "torchvision", "gradio", "qdrant_client", "qdrant_edge", "numpy", "PIL")
+Run = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def fake_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.encoder.Encoder", FakeEncoder)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return make_checkpoint(tmp_path / "checkpoint", "first")
+
+
+@pytest.fixture
+def run(data: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command that is to succeed; returns its stdout."""
+
+    def run(*arguments: object) -> str:
+        code = main([*map(str, arguments), "--data-dir", str(data)])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def fail(data: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command that is to fail with one line; returns that."""
+
+    def fail(*arguments: object, data_dir: Path = data) -> str:
+        assert main([*map(str, arguments), "--data-dir", str(data_dir)]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert re.fullmatch(r"error: [^\n]+\n", err), err
+        return err
+
+    return fail
+
+
+def started(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *([] if not code else ["-c", code]), *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# --- help and usage
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"""
+import sys
+from indexer.cli import main
+for arguments in (["--help"], ["sync", "--help"], ["search", "--help"]):
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        assert stop.code == 0
+loaded = [name for name in {HEAVY} if name in sys.modules]
+assert not loaded, loaded
+"""
+    result = started(code)
+    assert result.returncode == 0, result.stderr
+    assert "sync" in result.stdout
+    assert "--checkpoint" in result.stdout
+
+
+def test_the_module_runs() -> None:
+    result = started("", "-m", "indexer", "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("usage: python -m indexer")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["unknown"],
+        ["sync", "photos"],
+        ["search", "a.jpg"],
+        ["search", "a.jpg", "--dataset", "x", "-k", "0"],
+        ["search", "a.jpg", "--dataset", "x", "--pooling", "mean"],
+        ["sync", "photos", "--checkpoint", "c", "--limit", "none"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+# --- what the commands print
+
+
+def test_sync_prints_json_as_documented(run: Run, photos: Path, checkpoint: Path) -> None:
+    (photos / "warm" / "text.jpg").write_text("not an image")
+    report = json.loads(run("sync", photos, "--checkpoint", checkpoint, "--json"))
+    assert report.pop("seconds")["total"] > 0
+    name = FakeEncoder.load(checkpoint).name
+    assert report == {
+        "dataset": "photos",
+        "checkpoint": name,
+        "added": 12,
+        "updated": 0,
+        "moved": 0,
+        "unchanged": 0,
+        "removed": 0,
+        "failed": [{"path": "warm/text.jpg", "reason": "not an image"}],
+        "collections": [f"photos__{name}__cosine", f"photos__{name}__euclid"],
+    }
+
+
+def test_search_prints_json_as_documented(run: Run, photos: Path, checkpoint: Path) -> None:
+    run("sync", photos, "--checkpoint", checkpoint)
+    image = photos / "warm" / "04.png"
+    options = ("--pooling", "flatten", "--distance", "euclid", "-k", 3, "--json")
+    answer = json.loads(run("search", image, "--dataset", "photos", *options))
+    hits = answer.pop("hits")
+    assert answer == {
+        "dataset": "photos",
+        "checkpoint": FakeEncoder.load(checkpoint).name,
+        "pooling": "flatten",
+        "distance": "euclid",
+    }
+    assert [set(hit) for hit in hits] == [
+        {"rank", "id", "score", "path", "label", "width", "height"}
+    ] * 3
+    assert (hits[0]["path"], hits[0]["label"], hits[0]["score"]) == ("warm/04.png", "warm", 0.0)
+
+
+def test_search_prints_a_table_of_eight(run: Run, photos: Path, checkpoint: Path) -> None:
+    run("sync", photos, "--checkpoint", checkpoint)
+    lines = run("search", photos / "warm" / "04.png", "--dataset", "photos").splitlines()
+    assert lines[0].split() == ["rank", "score", "label", "path"]
+    assert lines[1].split() == ["1", "1.0000", "warm", "warm/04.png"]
+    assert len(lines) == 1 + 8
+
+
+def test_list_and_status_describe_what_is_indexed(run: Run, photos: Path, checkpoint: Path) -> None:
+    run("sync", photos, "--checkpoint", checkpoint)
+    name = FakeEncoder.load(checkpoint).name
+    assert f"photos   12      {name}" in run("list")
+    [listed] = json.loads(run("list", "--json"))
+    assert (listed["name"], listed["images"], listed["checkpoint"]) == ("photos", 12, name)
+    text = run("status", "photos")
+    for part in (name, "maxpool 3, flatten 48", "warm: 6", "qdrant-edge", str(photos)):
+        assert part in text
+    status = json.loads(run("status", "photos", "--json"))
+    assert status["labels"] == {"cold": 6, "warm": 6}
+    assert all(size > 0 for size in status["disk_bytes"].values())
+
+
+def test_list_of_nothing_says_how_to_begin(
+    run: Run, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["list", "--data-dir", str(data)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "python -m indexer sync" in err
+    assert json.loads(run("list", "--json")) == []
+
+
+def test_drop_says_what_it_removed_and_leaves_the_images(
+    run: Run, fail: Run, photos: Path, checkpoint: Path, data: Path
+) -> None:
+    run("sync", photos, "--checkpoint", checkpoint)
+    assert "photos__model1" in run("drop", "photos")
+    assert "nothing is indexed" in fail("status", "photos")
+    assert [path for path in data.rglob("*") if path.suffix in {".webp", ".safetensors"}] == []
+    assert len(list(photos.rglob("*.png"))) == 12
+
+
+def test_a_dry_run_makes_no_data_folder(
+    run: Run, photos: Path, checkpoint: Path, data: Path
+) -> None:
+    assert "nothing was written" in run("sync", photos, "--checkpoint", checkpoint, "--dry-run")
+    assert not data.exists()
+
+
+def test_the_data_folder_is_taken_from_the_environment(
+    photos: Path, checkpoint: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE_SIMILARITY_DATA", str(data))
+    assert main(["sync", str(photos), "--checkpoint", str(checkpoint)]) == 0
+    assert (data / "indexes" / "photos.json").is_file()
+
+
+# --- bad input: one clear line
+
+
+def test_no_such_source(fail: Run, checkpoint: Path, tmp_path: Path, data: Path) -> None:
+    assert "absent" in fail("sync", tmp_path / "absent", "--checkpoint", checkpoint)
+    assert not data.exists()
+
+
+def test_an_empty_source(fail: Run, checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "holds no images" in fail("sync", tmp_path / "empty", "--checkpoint", checkpoint)
+
+
+def test_no_such_checkpoint(fail: Run, photos: Path, tmp_path: Path) -> None:
+    assert "no checkpoint" in fail("sync", photos, "--checkpoint", tmp_path / "absent")
+
+
+def test_a_damaged_checkpoint(fail: Run, photos: Path, checkpoint: Path) -> None:
+    (checkpoint / "model.json").write_text("{")
+    assert "damaged" in fail("sync", photos, "--checkpoint", checkpoint)
+
+
+def test_a_name_that_is_none(fail: Run, photos: Path, checkpoint: Path) -> None:
+    error = fail("sync", photos, "--checkpoint", checkpoint, "--dataset", "My Pets")
+    assert "'My Pets' cannot name a dataset" in error
+
+
+def test_a_data_folder_that_cannot_be_written(
+    fail: Run, photos: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    for command in (["sync", photos, "--checkpoint", checkpoint], ["list"], ["status", "x"]):
+        assert "data folder" in fail(*command, data_dir=tmp_path / "file" / "data")
+
+
+def test_bad_query_images(run: Run, fail: Run, photos: Path, checkpoint: Path) -> None:
+    run("sync", photos, "--checkpoint", checkpoint)
+    (photos / "text.jpg").write_text("not an image")
+    assert "not an image" in fail("search", photos / "text.jpg", "--dataset", "photos")
+    assert "absent.jpg" in fail("search", photos / "absent.jpg", "--dataset", "photos")
+
+
+def test_a_dataset_that_is_not_indexed(run: Run, fail: Run, photos: Path, checkpoint: Path) -> None:
+    image = photos / "warm" / "00.png"
+    assert "nothing is indexed" in fail("search", image, "--dataset", "pets")
+    run("sync", photos, "--checkpoint", checkpoint)
+    for command in (["search", image, "--dataset", "pets"], ["status", "pets"], ["drop", "pets"]):
+        assert "'pets'" in (error := fail(*command))
+        assert "indexed: photos" in error
+
+
+def test_another_checkpoint_is_refused_with_both_names(
+    run: Run, fail: Run, photos: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    run("sync", photos, "--checkpoint", checkpoint)
+    other = make_checkpoint(tmp_path / "other", "second")
+    image = photos / "warm" / "00.png"
+    error = fail("search", image, "--dataset", "photos", "--checkpoint", other)
+    for folder in (checkpoint, other):
+        assert FakeEncoder.load(folder).name in error
+
+
+# --- being stopped
+
+
+def test_an_interruption_is_told_in_one_line(
+    photos: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, data: Path, capsys
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("indexer.pipeline.sync", interrupt)
+    command = ["sync", str(photos), "--checkpoint", str(checkpoint), "--data-dir", str(data)]
+    assert main(command) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_reader_that_stops_listening_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m indexer list --json --data-dir {tmp_path} | head -c 0"
+    result = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stderr == ""
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    def fail(_: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("indexer.store.open_store", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["list", "--data-dir", str(data)])
+    assert not issubclass(ZeroDivisionError, IndexerError)
