@@ -116,7 +116,7 @@ def _mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def evaluate(store: VectorStore, dataset: str, *, k: int, progress: bool) -> list[EvaluationRow]:
-    """Judge a dataset's stored vectors beside random weights and raw pixels.
+    """Judge a dataset's stored vectors beside random weights, colours and raw pixels.
 
     Random weights are given twice: as PyTorch starts the architecture, and as the default recipe
     does. All are compared exactly, so the figures are those of the vectors, not of an engine.
@@ -193,7 +193,12 @@ def evaluation_table(rows: Sequence[EvaluationRow]) -> str:
 def _baselines(
     info: DatasetInfo, records: Sequence[Record], *, k: int, progress: bool
 ) -> list[EvaluationRow]:
-    from models.baselines import encode_files, random_encoder, raw_pixels
+    from models.baselines import (
+        colour_layout_histogram,
+        encode_files,
+        random_encoder,
+        raw_pixels,
+    )
     from models.recipes import RECIPES
 
     files = [Path(info.root, str(record.payload["path"])) for record in records]
@@ -210,5 +215,7 @@ def _baselines(
         vectors = encode_files(encoder, files, title="Random weights", progress=progress)
         for pooling in Pooling:
             judge(f"random weights, {recipe.initialisation} start", pooling, vectors[pooling])
+    colours = colour_layout_histogram(files, progress=progress)
+    judge("colour layout + histogram", None, colours)
     judge("raw pixels", None, raw_pixels(files, side=RAW_SIDE, progress=progress))
     return rows

@@ -81,7 +81,12 @@ def compare(arguments: argparse.Namespace) -> dict[str, object]:
     """Train, encode, judge: everything that is written down."""
     import torch
 
-    from models.baselines import encode_files, random_encoder, raw_pixels
+    from models.baselines import (
+        colour_layout_histogram,
+        encode_files,
+        random_encoder,
+        raw_pixels,
+    )
     from models.encoder import Encoder
     from models.sources import open_source
     from models.training import train
@@ -113,6 +118,8 @@ def compare(arguments: argparse.Namespace) -> dict[str, object]:
             )
             name = f"random weights, {recipe.initialisation} start"
             rows += [{**row, "seed": seed} for row in judge(name, encoded(encoder, name), labels)]
+    colours = colour_layout_histogram(files, progress=True)
+    rows += judge("colour layout + histogram", {"-": colours}, labels)
     pixels = raw_pixels(files, side=32, progress=True)
     rows += judge("raw pixels, 32 x 32", {"-": pixels}, labels)
     return {
