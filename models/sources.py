@@ -87,7 +87,8 @@ def open_source(spec: str, *, workspace: Path) -> Source:
     if spec == DEMO:
         return _source(DEMO, DEMO, _demo_folder(workspace))
     try:
-        path = Path(spec).expanduser().absolute()
+        # Not resolve(): a link that the user named is shown by its own name.
+        path = Path(os.path.abspath(Path(spec).expanduser()))  # noqa: PTH100
         is_folder, is_file = path.is_dir(), path.is_file()
     except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, an unknown ~user
         is_folder = is_file = False

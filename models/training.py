@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from time import perf_counter
 
 from models.checkpoint import INFO_FILE, CheckpointInfo, describe_training
 from models.device import choose_device
-from models.errors import TrainingError
+from models.errors import CheckpointError, TrainingError
 from models.pixels import load_pixels
 from models.preprocess import Preprocess
 from models.recipes import TrainSettings, get_recipe
@@ -98,6 +99,13 @@ def train(
 
 
 def _check_folder(out: Path, *, allowed: bool) -> None:
+    """Find out before the work that its result can be kept."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot make the folder {out}: {error.strerror}") from error
+    if not os.access(out, os.W_OK):
+        raise CheckpointError(f"the folder {out} cannot be written; choose another --out")
     if not allowed and (out / INFO_FILE).exists():
         raise TrainingError(
             f"{out} holds a checkpoint already: go on with --resume, "

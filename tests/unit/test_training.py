@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from models.checkpoint import load_checkpoint, read_info
-from models.errors import ImageSizeError, TrainingError
+from models.errors import CheckpointError, ImageSizeError, TrainingError
 from models.recipes import LOSSES, RECIPES, SCHEDULERS, TrainSettings
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
@@ -277,6 +277,22 @@ def test_unreadable_files_are_left_out_and_named(files: list[ImageFile], tmp_pat
     report = train(with_bad, SMALL, tmp_path / "ck", progress=False)
     assert len(report.unreadable) == 1
     assert "bad.jpg" in report.unreadable[0]
+
+
+def test_an_output_folder_that_cannot_be_made_is_told_before_anything_is_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot make the folder .*Not a directory"):
+        train([], SMALL, tmp_path / "file" / "ck", progress=False)
+
+
+def test_an_output_folder_without_write_permission_is_told(
+    files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.training.os.access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(CheckpointError, match="cannot be written; choose another --out"):
+        train(files, SMALL, tmp_path, progress=False)
 
 
 def test_one_image_is_too_few(files: list[ImageFile], tmp_path: Path) -> None:
