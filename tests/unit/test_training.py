@@ -283,7 +283,7 @@ def test_an_output_folder_that_cannot_be_made_is_told_before_anything_is_read(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CheckpointError, match="cannot make the folder .*Not a directory"):
+    with pytest.raises(CheckpointError, match=r"cannot make the folder .*Not a directory"):
         train([], SMALL, tmp_path / "file" / "ck", progress=False)
 
 

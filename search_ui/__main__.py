@@ -1,0 +1,91 @@
+"""``python -m search_ui``: serve the page until Ctrl+C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from indexer.settings import Settings, calm_threads
+from models.errors import SimilarityError
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m search_ui", description="Search an index by picture, in the browser."
+    )
+    parser.add_argument("--host", help=f"address to listen on (default {default.host})")
+    parser.add_argument("--port", type=int, help=f"port to listen on (default {default.port})")
+    parser.add_argument(
+        "--data-dir", type=Path, help=f"folder of the indexes (default ./{default.data_dir})"
+    )
+    return parser.parse_args(arguments)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that holds ``host:port`` and does not accept connections yet.
+
+    Raises:
+        SimilarityError: the address is taken, unknown or not permitted.
+    """
+    # The system would take a larger number modulo 65536.
+    if not 0 <= port < 65_536:
+        raise SimilarityError(f"cannot listen on port {port}: give 1 to 65535")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as bound:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            return bound.dup()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SimilarityError(
+            f"cannot listen on {host}:{port}: {reason}; choose another with --host or --port"
+        ) from error
+
+
+def serve(settings: Settings, bound: socket.socket) -> None:
+    """Load the page and serve it on ``bound`` until interrupted."""
+    # Imported here: they take seconds, and a port in use should be told at once.
+    from indexer.search import Searcher
+    from search_ui.app import make_app
+    from search_ui.server import run_server
+
+    # As with Ctrl+C: what was uploaded is removed at the end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app = make_app(Searcher(settings.data_dir), host=settings.host)
+    run_server(app, bound, on_ready=lambda url: print(ready_line(url), file=sys.stderr))
+
+
+def ready_line(url: str) -> str:
+    """What is printed when the page can be opened."""
+    return f"Image similarity is ready: {url}  (Ctrl+C stops it)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code: 0 stopped, 1 an expected error told in one line."""
+    given = parse_arguments(arguments)
+    calm_threads()
+    try:
+        settings = Settings.resolve(data_dir=given.data_dir, host=given.host, port=given.port)
+        bound = bind(settings.host, settings.port)
+        with bound:
+            print("Loading the page ...", file=sys.stderr)
+            serve(settings, bound)
+    except SimilarityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The web application: the page, the pictures, and a health check, behind the guard."""
+
+from __future__ import annotations
+
+import gradio as gr
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from indexer.search import Searcher
+from search_ui.blocks import build_page
+from search_ui.components import package_text
+from search_ui.environment import upload_folder
+from search_ui.guard import Guard, allowed_hosts
+from search_ui.media import media_router
+from search_ui.theme import make_theme
+
+MAX_UPLOAD = "50mb"
+
+
+def head_html() -> str:
+    """Styles and scripts that come before any component.
+
+    Not through Gradio's ``css``: it confines every rule to its own container.
+    """
+    style, script = package_text("static/page.css"), package_text("static/page.js")
+    return f"{package_text('static/head.html')}<style>{style}</style><script>{script}</script>"
+
+
+def make_app(searcher: Searcher, *, host: str = "127.0.0.1") -> FastAPI:
+    """The application that answers from ``searcher``.
+
+    Args:
+        searcher: the only thing the page talks to.
+        host: the address that it is served on: on a loopback address it answers to loopback
+            names only, see :class:`search_ui.guard.Guard`.
+    """
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(media_router(searcher))
+
+    @app.get("/healthz")
+    def healthz() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    page = build_page(searcher, upload_folder())
+    page.queue(max_size=64)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=make_theme(),
+        head=head_html(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        max_file_size=MAX_UPLOAD,
+    )
+    # Only launch() sets these; without them a mounted page skips the check that a file it is
+    # asked to read was uploaded.
+    page.has_launched = page.is_running = True
+    app.add_middleware(Guard, hosts=allowed_hosts(host))
+    return app

@@ -1,0 +1,178 @@
+"""Layout of the page and what happens on which event; nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from indexer.search import Searcher
+from indexer.types import DatasetInfo, Distance
+from models.pooling import Pooling
+from search_ui import components, handlers
+from search_ui.queries import MAX_K
+
+# One search by image keeps a core busy; more at once would only make all of them late.
+SEARCHES_AT_ONCE = 4
+UPLOADS_KEPT_SECONDS = 24 * 60 * 60
+
+_BUSY = "(...inputs) => { similarity.busy(true); return inputs; }"
+_IDLE = "() => similarity.busy(false)"
+_READY = "() => { document.documentElement.dataset.ready = '1'; }"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The controls, in the order in which a search takes them."""
+
+    dataset: gr.Dropdown
+    k: gr.Slider
+    poolings: gr.CheckboxGroup
+    distances: gr.CheckboxGroup
+
+    def inputs(self) -> list[gr.components.Component]:
+        """All of them."""
+        return [self.dataset, self.k, self.poolings, self.distances]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the events bind together."""
+
+    searcher: Searcher
+    uploads: Path
+    page: gr.Blocks
+    query: gr.HTML
+    picks: gr.HTML
+    settings: Settings
+    board: gr.HTML
+
+
+def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
+    """The page; ``uploads`` is the folder that Gradio keeps uploaded files in."""
+    page: gr.Blocks = gr.Blocks(
+        title="Image similarity",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(60 * 60, UPLOADS_KEPT_SECONDS),
+    )
+    with page:
+        with gr.Row(elem_id="page"):
+            with gr.Column(elem_id="side"):
+                components.brand()
+                query = components.query_image()
+                picks = components.pick_grid()
+                settings = _settings()
+            with gr.Column(elem_id="main"):
+                board = components.result_board()
+        parts = Parts(searcher, uploads, page, query, picks, settings, board)
+        _bind_opening(parts)
+        _bind_search(parts)
+    return page
+
+
+def _settings() -> Settings:
+    """The controls that re-run the current query."""
+    with gr.Column(elem_id="settings"):
+        return Settings(
+            # Any value passes here and is checked by the handlers: Gradio would forget the
+            # choices of pages that are open when the server restarts.
+            dataset=gr.Dropdown(
+                label="Dataset",
+                visible=False,
+                allow_custom_value=True,
+                elem_id="dataset",
+            ),
+            k=gr.Slider(1, MAX_K, value=8, step=1, label="Similar images", elem_id="k"),
+            poolings=gr.CheckboxGroup(
+                handlers.pooling_choices(),
+                value=[str(pooling) for pooling in Pooling],
+                label="Pooling",
+                elem_id="poolings",
+            ),
+            distances=gr.CheckboxGroup(
+                handlers.distance_choices(None),
+                value=[str(distance) for distance in Distance],
+                label="Distance",
+                elem_id="distances",
+            ),
+        )
+
+
+def _bind_opening(parts: Parts) -> None:
+    """Datasets come and go while the server runs, so every page load asks for them."""
+
+    def open_page() -> tuple[Any, ...]:
+        opening = handlers.open_page(parts.searcher)
+        chosen = opening.info.name if opening.info else None
+        dataset = gr.Dropdown(opening.datasets, value=chosen, visible=len(opening.datasets) > 1)
+        return dataset, _distance_group(opening.info), opening.picks, opening.board
+
+    settings = parts.settings
+    parts.page.load(
+        open_page,
+        outputs=[settings.dataset, settings.distances, parts.picks, parts.board],
+        show_progress="hidden",
+        api_visibility="private",
+    ).then(None, js=_READY, api_visibility="private")
+
+
+def _bind_search(parts: Parts) -> None:
+    """Everything that leads to a search sends the whole question.
+
+    So while one search runs, only the latest of those that wait matters.
+    """
+
+    def search(
+        payload: object, dataset: object, k: object, poolings: object, distances: object
+    ) -> handlers.View:
+        return handlers.search(
+            parts.searcher,
+            payload=payload,
+            uploads=parts.uploads,
+            dataset=dataset,
+            k=k,
+            poolings=poolings,
+            distances=distances,
+        )
+
+    def choose_dataset(name: object) -> tuple[Any, ...]:
+        info, picks = handlers.choose_dataset(parts.searcher, name)
+        return _distance_group(info), picks
+
+    settings = parts.settings
+    inputs = [parts.query, *settings.inputs()]
+    gr.on(
+        [parts.query.submit, settings.k.change, settings.poolings.input, settings.distances.input],
+        search,
+        inputs=inputs,
+        outputs=parts.board,
+        js=_BUSY,
+        trigger_mode="always_last",
+        concurrency_limit=SEARCHES_AT_ONCE,
+        concurrency_id="search",
+        show_progress="hidden",
+        api_visibility="private",
+    ).then(None, js=_IDLE, api_visibility="private")
+    # The new dataset may lack a distance: its own choices come first, then the search.
+    settings.dataset.input(
+        choose_dataset,
+        inputs=settings.dataset,
+        outputs=[settings.distances, parts.picks],
+        show_progress="hidden",
+        api_visibility="private",
+    ).then(
+        search,
+        inputs=inputs,
+        outputs=parts.board,
+        concurrency_id="search",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def _distance_group(info: DatasetInfo | None) -> gr.CheckboxGroup:
+    choices = handlers.distance_choices(info)
+    return gr.CheckboxGroup(choices=choices, value=[value for _, value in choices])

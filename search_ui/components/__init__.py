@@ -1,0 +1,57 @@
+"""Own components of the page: a value from Python, drawn by a script that lies beside this file.
+
+Gradio's templates put a value into a JavaScript template literal and evaluate it, so that a label
+such as ``${...}`` would run. Here every template is constant, and the scripts write text as text
+nodes only.
+
+They are functions, not subclasses of ``gr.HTML``: for every subclass of a component Gradio writes
+an interface file beside its source when it is imported.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import gradio as gr
+
+
+def package_text(name: str) -> str:
+    """A text file of this package, such as "static/page.css"."""
+    return files("search_ui").joinpath(name).read_text(encoding="utf-8")
+
+
+def brand() -> gr.HTML:
+    """The page's name, and the switches for the theme and, on phones, the settings."""
+    return _scripted("brand", template=package_text("components/brand.html"))
+
+
+def query_image() -> gr.HTML:
+    """The current query: drop, paste or choose a picture; ``submit`` fires with every new one.
+
+    Its value comes from the browser and is as trustworthy as that: it may hold any path. It is
+    handed on unopened, for :func:`search_ui.queries.parse_query` to check. The preview is drawn
+    from the visitor's own file, so nothing that was uploaded is ever served.
+    """
+    return _scripted("query_image")
+
+
+def pick_grid() -> gr.HTML:
+    """Images of the dataset to start from; shows :func:`search_ui.handlers.picks`."""
+    return _scripted("pick_grid")
+
+
+def result_board() -> gr.HTML:
+    """The query and its rows of hits, or what stands there instead.
+
+    Shows the boards of :mod:`search_ui.handlers`; a click on a hit asks for it.
+    """
+    return _scripted("result_board")
+
+
+def _scripted(name: str, *, template: str = "<div class='drawn'></div>") -> gr.HTML:
+    return gr.HTML(
+        html_template=template,
+        js_on_load=package_text(f"components/{name}.js"),
+        apply_default_css=False,
+        elem_id=name.replace("_", "-"),
+    )

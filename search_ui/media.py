@@ -1,0 +1,69 @@
+"""Thumbnails and originals, by dataset and id. No path ever comes from the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse
+
+from indexer.search import Searcher
+from models.errors import SimilarityError
+
+RASTER_TYPES = {
+    "BMP": "image/bmp",
+    "GIF": "image/gif",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "WEBP": "image/webp",
+}
+"""Formats that are sent as they are. A format that can carry a script is not among them."""
+
+FOREVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+NO_SCRIPTS = "default-src 'none'; sandbox"
+
+
+def media_router(searcher: Searcher) -> APIRouter:
+    """The two routes; whatever is wrong with a request, the answer is 404."""
+    router = APIRouter(prefix="/media/{dataset}/{point}")
+
+    @router.get("/thumb")
+    def thumb(dataset: str, point: str) -> FileResponse:
+        try:
+            file = searcher.thumbnail(dataset, UUID(point))
+        except (SimilarityError, ValueError):
+            raise HTTPException(404) from None
+        return _file(file, "image/webp", FOREVER)
+
+    @router.get("/original")
+    def original(dataset: str, point: str) -> FileResponse:
+        try:
+            details = searcher.details(dataset, UUID(point))
+            # The format is the one found when the file was decoded: its name may lie.
+            media_type = RASTER_TYPES[details.format.upper()]
+            file = searcher.original(dataset, details.id)
+        except (SimilarityError, ValueError, KeyError):
+            raise HTTPException(404) from None
+        return _file(file, media_type, ASK_AGAIN, name=Path(details.path).name)
+
+    return router
+
+
+def _file(file: Path, media_type: str, caching: str, *, name: str | None = None) -> FileResponse:
+    if not file.is_file():
+        raise HTTPException(404)
+    return FileResponse(
+        file,
+        media_type=media_type,
+        filename=name,
+        content_disposition_type="inline",
+        headers={
+            "Cache-Control": caching,
+            "Content-Security-Policy": NO_SCRIPTS,
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

@@ -1,0 +1,114 @@
+"""A real browser, if there is one, that is allowed to talk to the page's server only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+
+from indexer.search import Searcher
+from tests.fake_searcher import FakeSearcher, draw_pictures
+from tests.page_server import served
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+DESKTOP = {"width": 1440, "height": 900}
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, str]]:
+    return draw_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def searcher(pictures: list[tuple[Path, str]]) -> FakeSearcher:
+    return FakeSearcher(pictures[0][0].parents[1], pictures)
+
+
+@dataclass
+class Visit:
+    """A page and what went wrong on it."""
+
+    page: Page
+    errors: list[Error] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[Searcher], str]]:
+    """Serves a searcher until the module's tests are done, once."""
+    addresses: dict[int, str] = {}
+    with ExitStack() as servers:
+
+        def start(searcher: Searcher) -> str:
+            if id(searcher) not in addresses:
+                addresses[id(searcher)] = servers.enter_context(served(searcher))
+            return addresses[id(searcher)]
+
+        yield start
+
+
+@pytest.fixture
+def open_page(
+    browser: Browser, searcher: FakeSearcher, serve: Callable[[Searcher], str]
+) -> Iterator[Open]:
+    """Opens the page; fails the test if a script broke or another host was asked."""
+    visits: list[Visit] = []
+
+    def visit(
+        *,
+        source: Searcher = searcher,
+        viewport: dict[str, int] = DESKTOP,
+        dark: bool = False,
+        touch: bool = False,
+    ) -> Page:
+        context = browser.new_context(
+            viewport=viewport, color_scheme="dark" if dark else "light", has_touch=touch
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        seen = Visit(context.new_page())
+        visits.append(seen)
+        # Playwright marks its handlers, which a method of a list does not allow.
+        seen.page.on("pageerror", lambda error: seen.errors.append(error))  # noqa: PLW0108
+        seen.page.route("**/*", lambda route: keep_home(route, seen.foreign))
+        seen.page.goto(serve(source))
+        seen.page.wait_for_function("document.documentElement.dataset.ready === '1'")
+        return seen.page
+
+    yield visit
+    for seen in visits:
+        seen.page.context.close()
+        assert seen.errors == []
+        assert seen.foreign == []
+
+
+def keep_home(route: Route, foreign: list[str]) -> None:
+    """Let requests to this machine through; note and stop the others."""
+    url = urlsplit(route.request.url)
+    if url.hostname == "127.0.0.1":
+        route.continue_()
+    else:
+        foreign.append(route.request.url)
+        route.abort()

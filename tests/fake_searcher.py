@@ -1,0 +1,205 @@
+"""A Searcher over a few generated pictures, for tests of the page: no store, no model."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from indexer.errors import DatasetNotIndexedError, PointNotFoundError
+from indexer.search import Searcher
+from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, SearchResult
+from models.errors import UnreadableImageError
+from models.pooling import Pooling
+
+GRIDS = {Pooling.MAXPOOL: 2, Pooling.FLATTEN: 6}
+
+
+def draw_pictures(folder: Path, *, kinds: int = 5, of_each: int = 8) -> list[tuple[Path, str]]:
+    """Files and labels of suns over hills, every kind in its own hue."""
+    names = ("dawn", "meadow", "lagoon", "dusk", "rose", "amber")
+    pictures = []
+    for kind in range(kinds):
+        for number in range(of_each):
+            file = folder / names[kind] / f"{names[kind]}_{number:03}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            draw_hills(kind / kinds + number * 0.008, 3 + number).save(file)
+            pictures.append((file, names[kind]))
+    return pictures
+
+
+def draw_hills(hue: float, seed: int, size: int = 128) -> Image.Image:
+    """One picture: a sun over four ranges of hills."""
+
+    def shade(lightness: float) -> tuple[int, int, int]:
+        red, green, blue = colorsys.hls_to_rgb(hue % 1, lightness, 0.55)
+        return int(red * 255), int(green * 255), int(blue * 255)
+
+    image = Image.new("RGB", (size, size), shade(0.86))
+    draw = ImageDraw.Draw(image)
+    sun = 20 + seed * 37 % (size - 40)
+    draw.ellipse((sun - 12, 18, sun + 12, 42), fill=shade(0.96))
+    for layer in range(4):
+        base = size * (0.45 + layer * 0.14)
+        crest = [
+            (x, base + 9 * math.sin(x / (13 + 4 * layer) + seed * 1.7 + layer)) for x in range(size)
+        ]
+        draw.polygon([(0, size), *crest, (size, size)], fill=shade(0.68 - 0.13 * layer))
+    return image
+
+
+class FakeSearcher(Searcher):
+    """Compares coarse grids of colours; honours the documented errors."""
+
+    def __init__(
+        self,
+        folder: Path,
+        pictures: Sequence[tuple[Path, str | None]],
+        *,
+        names: Sequence[str] = ("hills",),
+        distances: Sequence[Distance] = tuple(Distance),
+    ) -> None:
+        self.folder = folder
+        self.files = {uuid5(NAMESPACE_URL, str(file)): (file, label) for file, label in pictures}
+        self.names = list(names)
+        self.distances = tuple(distances)
+        self.vectors = {
+            pooling: np.stack([describe(file, grid) for file, _ in pictures])
+            for pooling, grid in GRIDS.items()
+            if pictures
+        }
+        self.thumbnails = folder / "thumbnails"
+        self.thumbnails.mkdir(parents=True, exist_ok=True)
+        for point, (file, _) in self.files.items():
+            with Image.open(file) as image:
+                image.thumbnail((256, 256))
+                image.convert("RGB").save(self.thumbnails / f"{point}.webp")
+
+    def datasets(self) -> list[DatasetInfo]:
+        return [
+            DatasetInfo(
+                name=name,
+                images=len(self.files),
+                checkpoint="model3-1a2b3c4d",
+                arch="model3",
+                fingerprint="1a2b3c4d",
+                image_size=64,
+                distances=self.distances,
+                vector_sizes=dict.fromkeys(Pooling, 12),
+                collections=(),
+                source="demo",
+                root=str(self.folder),
+                synced_at="2026-01-01T00:00:00Z",
+                engine="fake",
+            )
+            for name in self.names
+        ]
+
+    def describe(self, dataset: str) -> DatasetInfo:
+        self._check(dataset)
+        return self.datasets()[self.names.index(dataset)]
+
+    def by_image(
+        self,
+        dataset: str,
+        image: Path | bytes,
+        *,
+        poolings: Sequence[Pooling] = (Pooling.MAXPOOL,),
+        distances: Sequence[Distance] = (Distance.COSINE,),
+        k: int = 8,
+        checkpoint: Path | None = None,
+    ) -> SearchResult:
+        self._check(dataset)
+        assert checkpoint is None
+        assert isinstance(image, Path)
+        try:
+            queries = {pooling: describe(image, GRIDS[pooling]) for pooling in poolings}
+        except OSError as error:
+            raise UnreadableImageError(image, "the file is damaged or cut short") from error
+        rows = [self._row(queries[p], p, d, k, leave_out=None) for p in poolings for d in distances]
+        seconds = {"decode": 0.004, "encode": 0.02, "search": 0.003}
+        return SearchResult(dataset, "model3-1a2b3c4d", None, tuple(rows), seconds)
+
+    def by_id(
+        self,
+        dataset: str,
+        point: UUID,
+        *,
+        poolings: Sequence[Pooling] = (Pooling.MAXPOOL,),
+        distances: Sequence[Distance] = (Distance.COSINE,),
+        k: int = 8,
+    ) -> SearchResult:
+        query = self.details(dataset, point)
+        index = list(self.files).index(point)
+        rows = [
+            self._row(self.vectors[p][index], p, d, k, leave_out=point)
+            for p in poolings
+            for d in distances
+        ]
+        seconds = {"decode": 0.0, "encode": 0.0, "search": 0.003}
+        return SearchResult(dataset, "model3-1a2b3c4d", query, tuple(rows), seconds)
+
+    def sample(self, dataset: str, count: int) -> list[ImageDetails]:
+        self._check(dataset)
+        step = max(1, len(self.files) // count)
+        return [self.details(dataset, point) for point in list(self.files)[::step][:count]]
+
+    def details(self, dataset: str, point: UUID) -> ImageDetails:
+        self._check(dataset)
+        if point not in self.files:
+            raise PointNotFoundError(f"no image {point} in {dataset!r}")
+        file, label = self.files[point]
+        kind = file.suffix[1:].upper().replace("JPG", "JPEG")
+        path = str(file.relative_to(self.folder))
+        return ImageDetails(point, path, label, 128, 128, kind, file.stat().st_size)
+
+    def thumbnail(self, dataset: str, point: UUID) -> Path:
+        self.details(dataset, point)
+        return self.thumbnails / f"{point}.webp"
+
+    def original(self, dataset: str, point: UUID) -> Path:
+        self.details(dataset, point)
+        return self.files[point][0]
+
+    def _check(self, dataset: str) -> None:
+        if dataset not in self.names:
+            raise DatasetNotIndexedError(f"no dataset {dataset!r}")
+
+    def _row(
+        self,
+        query: np.ndarray,
+        pooling: Pooling,
+        distance: Distance,
+        k: int,
+        *,
+        leave_out: UUID | None,
+    ) -> ResultRow:
+        vectors = self.vectors[pooling]
+        if distance is Distance.COSINE:
+            scores = vectors @ query / (np.linalg.norm(vectors, axis=1) * np.linalg.norm(query))
+            order = np.argsort(-scores, kind="stable")
+        else:
+            scores = np.linalg.norm(vectors - query, axis=1)
+            order = np.argsort(scores, kind="stable")
+        points = list(self.files)
+        nearest = [index for index in order if points[index] != leave_out][:k]
+        hits = [
+            self._hit(rank, points[index], float(scores[index]))
+            for rank, index in enumerate(nearest, 1)
+        ]
+        return ResultRow(pooling, distance, tuple(hits), 0.001)
+
+    def _hit(self, rank: int, point: UUID, score: float) -> Hit:
+        file, label = self.files[point]
+        return Hit(rank, point, score, str(file.relative_to(self.folder)), label, 128, 128)
+
+
+def describe(file: Path, grid: int) -> np.ndarray:
+    """The picture's colours on a coarse grid."""
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB").resize((grid, grid)), np.float32).ravel() / 255

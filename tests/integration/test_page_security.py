@@ -1,0 +1,299 @@
+"""Attacks by raw HTTP on the page, served exactly as ``python -m search_ui`` serves it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from PIL import Image
+
+from search_ui.environment import upload_folder
+from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
+from tests.page_server import GRADIO_WARNS, served
+
+pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+
+SETTINGS = ["hills", 8, ["maxpool", "flatten"], ["cosine", "euclid"]]
+FILE_META = {"_type": "gradio.FileData"}
+
+
+@pytest.fixture(scope="module")
+def searcher(tmp_path_factory: pytest.TempPathFactory) -> FakeSearcher:
+    folder = tmp_path_factory.mktemp("pictures")
+    pictures: list[tuple[Path, str | None]] = list(draw_pictures(folder, kinds=2))
+    # What an index must never hold; should it, the page must not serve it.
+    for name in ("evil.svg", "evil.html"):
+        file = folder / name
+        draw_hills(0.5, 1).save(file, format="PNG")
+        pictures.append((file, "evil"))
+    return FakeSearcher(folder, pictures)
+
+
+@pytest.fixture(scope="module")
+def page(searcher: FakeSearcher) -> Iterator[httpx.Client]:
+    with served(searcher) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def search_event(page: httpx.Client) -> int:
+    """Number of the event that a new query fires."""
+    config = page.get("/config").json()
+    query = next(
+        c["id"] for c in config["components"] if c["props"].get("elem_id") == "query-image"
+    )
+    return next(
+        index
+        for index, event in enumerate(config["dependencies"])
+        if [query, "submit"] in event["targets"]
+    )
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A picture on the server that nobody uploaded."""
+    file = tmp_path / "secret.png"
+    # Of its own every time: a copy is named after its content.
+    draw_hills(0.7, uuid4().int % 100_000).save(file)
+    return file
+
+
+def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
+    """What the event answers: ``{"success", "output"}``."""
+    session = uuid4().hex
+    body = {"data": data, "fn_index": event, "session_hash": session}
+    page.post("/gradio_api/queue/join", json=body).raise_for_status()
+    url = f"/gradio_api/queue/data?session_hash={session}"
+    with page.stream("GET", url) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data:"):
+                message: dict[str, Any] = json.loads(line[5:])
+                if message["msg"] == "process_completed":
+                    return message
+    raise AssertionError("no answer")
+
+
+def board(page: httpx.Client, event: int, query: Any, settings: list[Any] = SETTINGS) -> Any:
+    """The board after asking; None when the request was refused before it got there."""
+    answer = fire(page, event, [query, *settings])
+    return answer["output"]["data"][0] if answer["success"] else None
+
+
+def upload(page: httpx.Client, name: str, content: bytes) -> str:
+    answer = page.post("/gradio_api/upload", files={"files": (name, content)})
+    answer.raise_for_status()
+    return str(answer.json()[0])
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def media(searcher: FakeSearcher, suffix: str, kind: str) -> str:
+    point = next(point for point, (file, _) in searcher.files.items() if file.suffix == suffix)
+    return f"/media/hills/{point}/{kind}"
+
+
+def test_an_uploaded_picture_is_searched(page: httpx.Client, search_event: int) -> None:
+    path = upload(page, "mine.png", png(draw_hills(0.2, 3)))
+    assert Path(path).is_relative_to(upload_folder())
+    assert board(page, search_event, {"path": path, "name": "mine.png"})["state"] == "results"
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": FILE_META}, {"meta": {"_type": "x"}}])
+def test_a_file_that_was_not_uploaded_is_refused(
+    page: httpx.Client, search_event: int, secret: Path, meta: dict[str, Any]
+) -> None:
+    answer = board(page, search_event, {"path": str(secret), "name": "x", **meta})
+    assert answer is None or answer["state"] == "error"
+
+
+def test_a_file_cannot_be_smuggled_into_the_upload_folder(
+    page: httpx.Client, search_event: int, secret: Path
+) -> None:
+    before = set(upload_folder().rglob("*"))
+    for place in range(5):
+        data: list[Any] = [{}, *SETTINGS]
+        data[place] = {"path": str(secret), "meta": FILE_META}
+        fire(page, search_event, data)
+    fire(page, search_event, [{"deep": [{"path": str(secret), "meta": FILE_META}]}, *SETTINGS])
+    assert set(upload_folder().rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("query", "settings"),
+    [
+        ({"dataset": "hills", "id": "../../etc/passwd"}, SETTINGS),
+        ({"dataset": "hills", "id": str(uuid4())}, SETTINGS),
+        ({"dataset": ["hills"], "id": {}}, SETTINGS),
+        ([1, 2, 3], SETTINGS),
+        ("{}", SETTINGS),
+        ({}, ["hills", 10**9, ["maxpool"], ["cosine"]]),
+        ({}, ["hills", -1, ["maxpool"], ["cosine"]]),
+        ({}, ["hills", "8; drop", ["maxpool"], ["cosine"]]),
+        ({}, ["hills", 8, ["average"], ["cosine"]]),
+        ({}, ["hills", 8, ["maxpool"], ["dot"]]),
+        ({}, ["nowhere", 8, ["maxpool"], ["cosine"]]),
+    ],
+)
+def test_forged_events_are_refused(
+    page: httpx.Client, search_event: int, query: Any, settings: list[Any]
+) -> None:
+    answer = board(page, search_event, query, settings)
+    assert answer is None or answer["state"] == "error"
+    assert "Traceback" not in repr(answer)
+
+
+def test_a_text_file_called_jpg_is_refused_with_a_friendly_line(
+    page: httpx.Client, search_event: int
+) -> None:
+    path = upload(page, "notes.jpg", b"dear diary")
+    answer = board(page, search_event, {"path": path, "name": "notes.jpg"})
+    assert answer["title"] == "That picture cannot be read"
+    assert path not in repr(answer)
+
+
+def test_a_144_megapixel_bomb_is_refused_with_a_friendly_line(
+    page: httpx.Client, search_event: int
+) -> None:
+    path = upload(page, "bomb.png", png(Image.new("1", (12_000, 12_000))))
+    answer = board(page, search_event, {"path": path, "name": "bomb.png"})
+    assert answer["message"] == ("This picture has more than 64 megapixels. Try a smaller copy.")
+
+
+def test_uploads_are_never_served(page: httpx.Client) -> None:
+    for name in ("evil.svg", "evil.html", "mine.png"):
+        path = upload(page, name, b"<svg onload='alert(1)'/>")
+        assert page.get(f"/gradio_api/file={path}").status_code == 404
+
+
+def test_an_oversized_upload_is_refused(page: httpx.Client) -> None:
+    answer = page.post("/gradio_api/upload", files={"files": ("big.png", b"0" * 53_000_000)})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "/gradio_api/file=http://example.org/",
+        "/gradio_api/file=HTTP://example.org/",
+        "/gradio_api/file%3Dhttps://example.org/",
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file//etc/passwd",
+        "/gradio_api/proxy=https://example.org/",
+        "/gradio_api/openapi.json",
+        "/openapi.json",
+        "/docs",
+        "/monitoring",
+        "/monitoring/summary",
+        "/gradio_api/dev/reload",
+        "/gradio_api/runs",
+        "/gradio_api/vibe-code/",
+        "/gradio_api/deep_link",
+        "/gradio_api/component_server",
+        "/gradio_api/call/search",
+        "/gradio_api/run/search",
+        "/static/../app.py",
+        "/static/%2e%2e/%2e%2e/%2e%2e/app.py",
+        "/assets/..%2f..%2f..%2froutes.py",
+    ],
+)
+def test_what_the_page_does_not_need_is_not_there(page: httpx.Client, route: str) -> None:
+    assert page.get(route).status_code == 404
+    assert page.post(route).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/media/hills/../../etc/passwd/thumb",
+        "/media/..%2f..%2fetc/passwd/original",
+        "/media/hills/..%2f..%2f..%2fetc%2fpasswd/thumb",
+        "/media/hills/passwd/thumb",
+        f"/media/hills/{uuid4()}/thumb",
+        f"/media/hills/{uuid4()}/original",
+        f"/media/nowhere/{uuid4()}/thumb",
+        "/media//etc/passwd",
+    ],
+)
+def test_media_knows_ids_only(page: httpx.Client, target: str) -> None:
+    status, body = request_unchanged(page, target)
+    assert status == 404
+    assert b"root:" not in body
+
+
+def request_unchanged(page: httpx.Client, target: str) -> tuple[int, bytes]:
+    """GET without the tidying of paths that clients do."""
+    url = page.base_url
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        request = f"GET {target} HTTP/1.1\r\nHost: {url.host}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return int(answer.split()[1]), answer
+
+
+def test_thumbnails_are_kept_forever_and_cannot_run(
+    page: httpx.Client, searcher: FakeSearcher
+) -> None:
+    answer = page.get(media(searcher, ".png", "thumb"))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/webp"
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_originals_are_sent_as_what_they_are(page: httpx.Client, searcher: FakeSearcher) -> None:
+    answer = page.get(media(searcher, ".png", "original"))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-disposition"].startswith("inline")
+    assert Image.open(BytesIO(answer.content)).format == "PNG"
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html"])
+def test_what_can_carry_a_script_is_never_sent(
+    page: httpx.Client, searcher: FakeSearcher, suffix: str
+) -> None:
+    assert page.get(media(searcher, suffix, "original")).status_code == 404
+
+
+def test_every_answer_is_hardened(page: httpx.Client) -> None:
+    for route in ("/", "/config", "/healthz", "/nowhere"):
+        headers = page.get(route).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-frame-options"] == "DENY"
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost@evil"])
+def test_other_host_names_are_not_answered(page: httpx.Client, host: str) -> None:
+    assert page.get("/healthz", headers={"Host": host}).status_code in {400, 421}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:7860", "LOCALHOST", "[::1]:7860"])
+def test_loopback_host_names_are_answered(page: httpx.Client, host: str) -> None:
+    assert page.get("/healthz", headers={"Host": host}).text == "ok"
+
+
+def test_other_sites_cannot_post(page: httpx.Client) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = page.post("/gradio_api/upload", files={"files": ("a.png", b"a")}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_the_page_names_no_path_of_the_server(page: httpx.Client, searcher: FakeSearcher) -> None:
+    told = page.get("/").text + page.get("/config").text
+    assert str(searcher.folder) not in told
+    assert str(upload_folder()) not in told
