@@ -32,6 +32,8 @@ View = dict[str, Any]
 """What a component of the page shows; JSON."""
 
 PICKS = 10
+GALLERY = 40
+"""Images on the start board: five rows of eight at 1440 pixels."""
 POOLING_NAMES = {Pooling.MAXPOOL: "Max pool", Pooling.FLATTEN: "Flatten"}
 DISTANCE_NAMES = {Distance.COSINE: "Cosine", Distance.EUCLID: "Euclidean"}
 SCORE_MEANINGS = {
@@ -71,7 +73,7 @@ def open_page(searcher: Searcher) -> Opening:
     try:
         datasets = searcher.datasets()
         info = datasets[0] if datasets else None
-        board = start_board(info) if info else unindexed_board()
+        board = start_board(searcher, info) if info else unindexed_board()
         return Opening([each.name for each in datasets], info, picks(searcher, info), board)
     except SimilarityError as error:
         return Opening(
@@ -119,7 +121,7 @@ def search(
             distances=tuple(d for d in parse_choices(distances, Distance) if d in info.distances),
         )
         if query is None or _of_another_dataset(query, info):
-            return start_board(info)
+            return start_board(searcher, info)
         if not plan.poolings or not plan.distances:
             return {"state": "unchosen", "dataset": info.name}
         return result_board(info, query, _ask(searcher, query, info.name, plan))
@@ -155,12 +157,13 @@ def unindexed_board() -> View:
     return {"state": "unindexed", "commands": list(FIRST_COMMANDS)}
 
 
-def start_board(info: DatasetInfo) -> View:
-    """The invitation to choose a picture."""
+def start_board(searcher: Searcher, info: DatasetInfo) -> View:
+    """The invitation to choose a picture, with a good many of them."""
     return {
         "state": "start",
         "dataset": info.name,
         "summary": f"{info.images:,} images · {info.checkpoint}",
+        "gallery": _pick_views(searcher, info, GALLERY),
     }
 
 
@@ -290,16 +293,20 @@ def picks(searcher: Searcher, info: DatasetInfo | None) -> View:
     return {
         "dataset": info.name,
         "images": f"{info.images:,}",
-        "picks": [
-            {
-                "id": str(image.id),
-                "title": file_name(image.path),
-                "label": image.label,
-                "thumb": thumb_url(info, image.id),
-            }
-            for image in searcher.sample(info.name, PICKS)
-        ],
+        "picks": _pick_views(searcher, info, PICKS),
     }
+
+
+def _pick_views(searcher: Searcher, info: DatasetInfo, count: int) -> list[View]:
+    return [
+        {
+            "id": str(image.id),
+            "title": file_name(image.path),
+            "label": image.label,
+            "thumb": thumb_url(info, image.id),
+        }
+        for image in searcher.sample(info.name, count)
+    ]
 
 
 def pooling_choices() -> list[tuple[str, str]]:

@@ -84,9 +84,21 @@ const command = (text) => {
   return make("div", { class: "command" }, make("code", {}, text), copy);
 };
 
+const startPick = (image, dataset) => {
+  const name = image.label ? `${image.label}, ${image.title}` : image.title;
+  const button = make("button",
+    { type: "button", class: "pick", title: name, "aria-label": `Search from ${name}` },
+    picture(image.thumb, "", { loading: "lazy" }));
+  button.addEventListener("click", () =>
+    ask({ name: image.title, thumb: image.thumb, dataset, id: image.id }));
+  return button;
+};
+
 const VIEWS = {
-  start: ({ summary }) => notice("search", "What does your picture look like?",
-    "Choose one of the pictures here, or drop or paste your own anywhere on this page.",
+  start: ({ summary, gallery, dataset }) => make("div", { class: "start" },
+    make("h2", { tabindex: "-1" }, "Find pictures that look alike"),
+    make("p", {}, "Drop or paste your own picture anywhere on this page, or choose one of these."),
+    make("div", { class: "gallery" }, gallery.map((image) => startPick(image, dataset))),
     make("p", { class: "notice-facts" }, summary)),
   unindexed: ({ commands }) => notice("layers", "No dataset is indexed yet",
     "Two commands make one from a folder of pictures. Then reload this page.",

@@ -50,10 +50,18 @@ def photo(tmp_path: Path) -> Path:
 
 def test_the_page_opens_with_an_invitation_and_picks(open_page: Open) -> None:
     page = open_page()
-    expect(page.locator("#result-board h2")).to_have_text("What does your picture look like?")
+    expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
     expect(page.locator("#pick-grid .pick")).to_have_count(10)
     expect(page.locator("h1")).to_have_count(1)
     expect(page.locator("#dataset")).to_have_count(0)
+
+
+def test_the_first_screen_shows_images_of_the_dataset_to_search_from(open_page: Open) -> None:
+    page = open_page()
+    gallery = page.locator("#result-board .gallery .pick")
+    expect(gallery).to_have_count(40)
+    gallery.nth(7).click()
+    expect(page.locator("#result-board .pair")).to_have_count(4)
 
 
 def test_a_pick_gives_four_rows_of_eight_all_in_view(open_page: Open) -> None:
@@ -262,7 +270,7 @@ def test_another_dataset_brings_its_own_picks_and_distances(
     page.locator("#dataset input").click()
     page.get_by_role("option", name="valleys").click()
     expect(page.locator("#pick-grid b")).to_have_text("valleys")
-    expect(page.locator("#result-board h2")).to_have_text("What does your picture look like?")
+    expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
     page.locator("#pick-grid .pick").first.click()
     expect(rows(page)).to_have_count(2)
 

@@ -273,6 +273,7 @@ def test_the_page_opens_with_picks_and_an_invitation(searcher: FakeSearcher) -> 
     assert opening.board["state"] == "start"
     assert opening.board["summary"] == "40 images · model3-1a2b3c4d"
     assert len(opening.picks["picks"]) == handlers.PICKS
+    assert len(opening.board["gallery"]) == handlers.GALLERY
     assert {pick["label"] for pick in opening.picks["picks"]} >= {"dawn", "rose"}
 
 
