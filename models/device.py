@@ -8,15 +8,15 @@ from models.errors import SimilarityError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called ``name``; ``auto`` takes a CUDA or Apple GPU when there is one.
+    """The device called ``name``; ``auto`` is a CUDA GPU when there is one, else the CPU.
+
+    An Apple GPU has to be asked for by name (``mps``): it lacks some of the operations used here.
 
     Raises:
         SimilarityError: no such device here.
     """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

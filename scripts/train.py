@@ -41,7 +41,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="keep: colour tells kinds apart, as in most photographs; ignore: it misleads",
     )
     add("--seed", type=int, default=0, help="of split, weights, order and views")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ...")
     add("--time-budget", type=float, metavar="SECONDS", help="plan for at most this long")
     add("--resume", action="store_true", help="go on where an interrupted run stopped")
     add("--overwrite", action="store_true", help="replace a checkpoint in --out")
