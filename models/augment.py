@@ -38,8 +38,8 @@ JITTERS: Mapping[str, Jitter] = {
     "ignore": Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.5, grey=0.2),
 }
 """By what ``--colour`` says of the images: ``keep`` where images of one kind are alike in colour,
-as photographs mostly are; ``ignore`` where the same thing comes in any colour. The difference is
-large in both directions (docs/recipe.md)."""
+``ignore`` where the same thing comes in any colour. What each gives on which images is measured in
+docs/recipe.md."""
 
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 """NTSC's luma and two colour axes (FCC, 1953): turning the axes turns the hue."""

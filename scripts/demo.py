@@ -40,7 +40,7 @@ def say(text: str) -> None:
 
 
 def settings_for(source: Source) -> TrainSettings:
-    """The demo's kinds come in any colour, by design; most people's photographs do not."""
+    """The demo's kinds come in any colour, by design; of other images nobody knows."""
     return replace(SETTINGS, colour="ignore" if source.spec == DEMO else "keep")
 
 
