@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.autoencoder import ConvAutoencoder
+from models.blocks import fold_batch_norm
 from models.checkpoint import fingerprint_of, load_checkpoint
 from models.device import choose_device
 from models.pooling import LatentShape, Pooling
@@ -24,7 +26,7 @@ class Encoder:
     """The encoder half of an autoencoder, in evaluation mode on one device. Thread-safe.
 
     Args:
-        model: an autoencoder; its decoder is not kept.
+        model: an autoencoder; its encoder is copied.
         preprocess: how images become its input.
         fingerprint: 64 hex digits over weights and preprocessing; computed when not given.
         device: where to run, as :func:`models.device.choose_device` takes it.
@@ -44,7 +46,7 @@ class Encoder:
         self.latent_shape: LatentShape = model.latent_shape(preprocess.image_size)
         self._device = choose_device(device)
         # Channels last is 1.4-1.5 times as fast as PyTorch's default layout on a CPU.
-        self._encoder = model.encoder.eval().to(
+        self._encoder = fold_batch_norm(deepcopy(model.encoder).eval()).to(
             self._device,
             memory_format=torch.channels_last,  # type: ignore[call-overload]
         )

@@ -65,6 +65,16 @@ def test_encoder_of_a_checkpoint_gives_the_models_latent_and_both_vectors(folder
     assert encoder.name == info.name == f"model1-{info.fingerprint[:8]}"
 
 
+def test_making_an_encoder_leaves_the_model_as_it_was() -> None:
+    model = create_model("model7").train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    Encoder(model, PREPROCESS)
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert model.encoder.training
+
+
 def break_weights(folder: Path) -> None:
     path = folder / "model.safetensors"
     content = bytearray(path.read_bytes())
