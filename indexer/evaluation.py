@@ -1,147 +1,341 @@
-"""How good are the neighbours: every labelled image of a dataset as a query, itself left out."""
+"""How good are the neighbours: every labelled image of a dataset as a query, itself left out.
+
+A label says what is relevant, and a label that starts with "_" is none: images below a folder
+such as ``_distractors`` are only there to be found by mistake. An image whose label no other image
+has is no query either: nothing could be found. docs/evaluation.md names every figure.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
-from indexer.errors import NoLabelsError
-from indexer.metrics import average_precision, precision_at_k
+from indexer import metrics
+from indexer.bootstrap import Estimate, estimate
+from indexer.errors import InvalidRequestError, NoLabelsError
+from indexer.recommend import Contender, Recommendation, recommend
 from indexer.types import DatasetInfo, Distance, Record
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from indexer.metrics import PerQuery, Relevance
     from indexer.search import Searcher
     from indexer.store.base import VectorStore
     from indexer.types import Vector
 
 QUERY_BLOCK = 256
 """Queries ranked at once: bounds the memory to QUERY_BLOCK x N distances."""
-RAW_SIDE = 32
-"""Raw pixels are compared at 32 x 32: more detail makes them worse, not better."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalScores:
-    """Means over all queries, each with the half width of its 95 % interval.
+    """Means over queries, each with its bootstrap interval; ``k`` is the depth of three of them."""
 
-    The interval is normal: 1.96 standard errors of the mean over queries.
-    """
-
-    precision_at_k: float
-    precision_interval: float
-    mean_average_precision: float
-    average_precision_interval: float
+    precision_at_1: Estimate
+    precision_at_k: Estimate
+    recall_at_k: Estimate
+    ndcg_at_k: Estimate
+    mean_average_precision: Estimate
     queries: int
     k: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryScores:
+    """What the means are of.
+
+    Attributes:
+        queries: index of each query image, ascending. Shape: (Q,).
+        labels: of each query image.
+        answers: indices of the first ``k`` answers, nearest first. Shape: (Q, min(k, N - 1)).
+        values: by field of :class:`RetrievalScores`. Shape of each: (Q,).
+        k: depth.
+    """
+
+    queries: NDArray[np.intp]
+    labels: tuple[str, ...]
+    answers: NDArray[np.intp]
+    values: Mapping[str, PerQuery]
+    k: int
+
+    def scores(self) -> RetrievalScores:
+        """Means over all queries."""
+        return self._scores(np.arange(len(self.queries)))
+
+    def by_label(self) -> dict[str, RetrievalScores]:
+        """Means over the queries of each label, by name."""
+        labels = np.array(self.labels)
+        return {
+            str(label): self._scores(np.flatnonzero(labels == label)) for label in np.unique(labels)
+        }
+
+    def _scores(self, rows: NDArray[np.intp]) -> RetrievalScores:
+        means = estimate({name: values[rows] for name, values in self.values.items()})
+        return RetrievalScores(**means, queries=len(rows), k=self.k)
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationRow:
-    """One representation under one <pooling, distance> pair; no pooling for raw pixels."""
+    """One representation under one <pooling, distance> pair; no pooling for pixels and colours."""
 
-    representation: str
-    pooling: Pooling | None
-    distance: Distance
+    contender: Contender
     scores: RetrievalScores
+    per_query: QueryScores
+    by_stem: Mapping[str, Estimate]
 
 
-def rank(vectors: NDArray[np.float32], distance: Distance) -> Iterator[NDArray[np.intp]]:
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A dataset's stored pairs, what they have to beat, and the pair to search with."""
+
+    dataset: str
+    pairs: tuple[EvaluationRow, ...]
+    baselines: tuple[EvaluationRow, ...]
+    recommendation: Recommendation
+
+    @property
+    def rows(self) -> tuple[EvaluationRow, ...]:
+        """All of them, the pairs first."""
+        return self.pairs + self.baselines
+
+
+def comparable(vectors: NDArray[np.float32], distance: Distance) -> NDArray[np.float32]:
+    """Vectors whose Euclidean order is that of ``distance``: of unit length for the cosine."""
+    vectors = vectors.astype(np.float32, copy=False)
+    if distance is Distance.COSINE:
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    return vectors
+
+
+def rank(
+    vectors: NDArray[np.float32], distance: Distance, queries: NDArray[np.intp] | None = None
+) -> Iterator[NDArray[np.intp]]:
     """Blocks of complete rankings, leave-one-out, by exact comparison.
+
+    Equal distances are in the order of the images, which is that of their ids: the same as a
+    search gives.
 
     Args:
         vectors: Shape: (N, D).
         distance: how they are compared.
+        queries: images to rank the others for, all by default. Shape: (Q,).
 
     Yields:
         Indices of the other images, nearest first. Shape: (up to QUERY_BLOCK, N - 1).
     """
-    vectors = vectors.astype(np.float32)
-    if distance is Distance.COSINE:
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    vectors = comparable(vectors, distance)
     squares = (vectors**2).sum(axis=1)
-    for start in range(0, len(vectors), QUERY_BLOCK):
-        block = vectors[start : start + QUERY_BLOCK]
+    queries = np.arange(len(vectors)) if queries is None else queries
+    for start in range(0, len(queries), QUERY_BLOCK):
+        block = queries[start : start + QUERY_BLOCK]
         # |a - b|^2 without |a|^2, which is the same for a whole row; for unit vectors this is the
         # order of the cosine too.
-        apart = squares - 2 * block @ vectors.T
-        rows = np.arange(len(block))
-        apart[rows, start + rows] = np.inf
+        apart = squares - 2 * vectors[block] @ vectors.T
+        apart[np.arange(len(block)), block] = np.inf
         yield np.argsort(apart, axis=1, kind="stable")[:, :-1]
 
 
-def leave_one_out(
-    vectors: NDArray[np.float32], labels: Sequence[str | None], distance: Distance, *, k: int
-) -> RetrievalScores:
+def score_queries(
+    vectors: NDArray[np.float32],
+    labels: Sequence[str | None],
+    distance: Distance,
+    *,
+    k: int,
+    asking: NDArray[np.bool_] | None = None,
+) -> QueryScores:
     """Rank all images for every labelled one and judge the rankings.
 
     Args:
         vectors: Shape: (N, D).
         labels: N labels; an image without one is never a query and never relevant.
         distance: how vectors are compared.
-        k: depth of the precision.
+        k: depth of precision, recall and nDCG.
+        asking: which images may be queries, all by default. Shape: (N,).
 
     Raises:
         NoLabelsError: no two images share a label.
     """
-    names, codes = np.unique([label or "" for label in labels], return_inverse=True)
-    labelled = np.array([label is not None for label in labels])
-    if not any(np.sum(labelled & (codes == code)) > 1 for code in range(len(names))):
+    codes = label_codes(labels)
+    queries = _queries(codes, asking)
+    blocks, answers = [], []
+    for block, order in enumerate(rank(vectors, distance, queries)):
+        asked = queries[block * QUERY_BLOCK :][: len(order)]
+        blocks.append(_judge(codes[order] == codes[asked, None], k))
+        answers.append(order[:, :k].copy())
+    values = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    names = tuple(str(labels[query]) for query in queries)
+    return QueryScores(queries, names, np.concatenate(answers), values, k)
+
+
+def leave_one_out(
+    vectors: NDArray[np.float32], labels: Sequence[str | None], distance: Distance, *, k: int
+) -> RetrievalScores:
+    """The means of :func:`score_queries`.
+
+    Raises:
+        NoLabelsError: no two images share a label.
+    """
+    return score_queries(vectors, labels, distance, k=k).scores()
+
+
+def _judge(relevant: Relevance, k: int) -> dict[str, PerQuery]:
+    """By field of RetrievalScores."""
+    return {
+        "precision_at_1": metrics.precision_at_1(relevant),
+        "precision_at_k": metrics.precision_at_k(relevant, k),
+        "recall_at_k": metrics.recall_at_k(relevant, k),
+        "ndcg_at_k": metrics.ndcg_at_k(relevant, k),
+        "mean_average_precision": metrics.average_precision(relevant),
+    }
+
+
+def label_codes(labels: Sequence[str | None]) -> NDArray[np.intp]:
+    """One number from 0 per label, -1 without one and for labels that start with "_"."""
+    names = sorted({label for label in labels if label and not label.startswith("_")})
+    codes = {name: code for code, name in enumerate(names)}
+    return np.array([codes.get(label or "", -1) for label in labels], dtype=np.intp)
+
+
+def _queries(codes: NDArray[np.intp], asking: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+    """Images that have a label in common with another one."""
+    shared = (codes >= 0) & (np.bincount(codes + 1)[codes + 1] > 1)
+    if not shared.any():
         raise NoLabelsError("no two images share a label, so there is nothing to judge by")
-    precisions, average_precisions = [], []
-    for block, order in enumerate(rank(vectors, distance)):
-        queries = np.arange(len(order)) + block * QUERY_BLOCK
-        relevant = (codes[order] == codes[queries, None]) & labelled[order]
-        chosen = relevant[labelled[queries]]
-        precisions.append(precision_at_k(chosen, k))
-        average_precisions.append(average_precision(chosen))
-    precision, precision_interval = _mean_interval(np.concatenate(precisions))
-    mean_ap, ap_interval = _mean_interval(np.concatenate(average_precisions))
-    return RetrievalScores(
-        precision, precision_interval, mean_ap, ap_interval, int(labelled.sum()), k
-    )
+    if asking is not None and not (shared & asking).any():
+        raise NoLabelsError("no image that may ask shares its label with another")
+    return np.flatnonzero(shared if asking is None else shared & asking)
 
 
-def _mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    return float(values.mean()), float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))
+def recall_by_stem(
+    scored: QueryScores, labels: Sequence[str | None], stems: Sequence[str]
+) -> dict[str, Estimate]:
+    """Recall@k of the relevant images of each file name apart, by name without suffix.
+
+    For sets whose file names say what was done to an image: how often is the cropped one found?
+
+    Args:
+        scored: queries and their first answers.
+        labels: of all N images.
+        stems: file names without suffix, of all N images.
+    """
+    codes, names = label_codes(labels), np.array(stems)
+    right = codes[scored.answers] == codes[scored.queries, None]
+    recalls = {}
+    for stem in np.unique(names):
+        targets = names == stem
+        totals = np.bincount(codes[targets] + 1, minlength=codes.max() + 2)[
+            codes[scored.queries] + 1
+        ]
+        totals = totals - targets[scored.queries]
+        found = (right & targets[scored.answers]).sum(axis=1)
+        if (asked := totals > 0).any():
+            recalls[str(stem)] = estimate({"recall": found[asked] / totals[asked]})["recall"]
+    return recalls
 
 
-def evaluate(store: VectorStore, dataset: str, *, k: int, progress: bool) -> list[EvaluationRow]:
+def evaluate(
+    store: VectorStore, dataset: str, *, k: int, progress: bool, originals: str | None = None
+) -> Evaluation:
     """Judge a dataset's stored vectors beside random weights, colours and raw pixels.
 
-    Random weights are given twice: as PyTorch starts the architecture, and as the default recipe
-    does. All are compared exactly, so the figures are those of the vectors, not of an engine.
+    All are compared exactly, so the figures are those of the vectors, not of an engine.
+
+    Args:
+        store: where the vectors are.
+        dataset: a published index.
+        k: depth.
+        progress: show progress on stderr.
+        originals: only files of this name (without suffix) are queries, and recall@k is given for
+            every other name too.
 
     Raises:
         NoLabelsError: the images have no labels.
+        InvalidRequestError: no image is named ``originals``.
         UnreadableImageError: an indexed file can no longer be read; sync first.
     """
     info = store.describe(dataset)
-    rows = []
-    for distance in info.distances:
-        records = list(store.scroll(dataset, distance, with_vectors=True))
-        labels = record_labels(records)
-        for pooling in Pooling:
-            vectors = np.stack([record.vectors[pooling] for record in records])
-            scores = leave_one_out(vectors, labels, distance, k=k)
-            rows.append(EvaluationRow(info.checkpoint, pooling, distance, scores))
-    rows.sort(key=lambda row: list(Pooling).index(row.pooling or Pooling.MAXPOOL))
-    return rows + _baselines(info, records, k=k, progress=progress)
+    records = list(store.scroll(dataset, info.distances[0]))
+    if originals is not None and not any(_stem(record) == originals for record in records):
+        raise InvalidRequestError(f"dataset {dataset!r} has no file named {originals!r}")
+    judged = partial(_row, records=records, k=k, originals=originals)
+    pairs = [
+        judged(info.checkpoint, pooling, distance, vectors)
+        for pooling, distance, vectors in stored_vectors(store, info)
+    ]
+    baselines = []
+    for name, pooling, vectors in _baselines(info, image_files(info, records), progress=progress):
+        baselines += [judged(name, pooling, distance, vectors) for distance in info.distances]
+    recommendation = recommend(
+        [row.contender for row in pairs],
+        [row.contender for row in baselines],
+        metric=f"precision@{k}",
+    )
+    return Evaluation(dataset, tuple(pairs), tuple(baselines), recommendation)
+
+
+def stored_vectors(
+    store: VectorStore, info: DatasetInfo
+) -> Iterator[tuple[Pooling, Distance, Vector]]:
+    """The vectors of every stored pair, one pair at a time, rows ordered by id."""
+    for pooling in info.vector_sizes:
+        for distance in info.distances:
+            rows = store.scroll(info.name, distance, with_vectors=True)
+            yield pooling, distance, np.stack([row.vectors[pooling] for row in rows])
+
+
+def image_files(info: DatasetInfo, records: Sequence[Record]) -> list[Path]:
+    """The files of stored points."""
+    return [Path(info.root, str(record.payload["path"])) for record in records]
 
 
 def record_labels(records: Sequence[Record]) -> list[str | None]:
     """The labels of stored points, None where there is none."""
     labels = [record.payload["label"] for record in records]
     return [label if isinstance(label, str) else None for label in labels]
+
+
+def _stem(record: Record) -> str:
+    return Path(str(record.payload["path"])).stem
+
+
+def _row(
+    representation: str,
+    pooling: Pooling | None,
+    distance: Distance,
+    vectors: Vector,
+    *,
+    records: Sequence[Record],
+    k: int,
+    originals: str | None,
+) -> EvaluationRow:
+    labels = record_labels(records)
+    stems = [_stem(record) for record in records]
+    asking = None if originals is None else np.array([stem == originals for stem in stems])
+    scored = score_queries(vectors, labels, distance, k=k, asking=asking)
+    by_stem = {} if originals is None else recall_by_stem(scored, labels, stems)
+    values = scored.values["precision_at_k"]
+    contender = Contender(representation, pooling, distance, vectors.shape[1], values)
+    return EvaluationRow(contender, scored.scores(), scored, by_stem)
+
+
+def _baselines(
+    info: DatasetInfo, files: Sequence[Path], *, progress: bool
+) -> Iterator[tuple[str, Pooling | None, Vector]]:
+    from models.baselines import baselines
+
+    for baseline in baselines(info.arch, image_size=info.image_size, progress=progress):
+        for pooling, vectors in baseline.vectors(files).items():
+            yield baseline.name, pooling, vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,51 +365,3 @@ def self_retrieval(searcher: Searcher, dataset: str, *, progress: bool) -> list[
         for pooling in Pooling
         for distance in info.distances
     ]
-
-
-def evaluation_table(rows: Sequence[EvaluationRow]) -> str:
-    """Rows for people: one line per representation and pair, the best precision marked."""
-    best = max(row.scores.precision_at_k for row in rows)
-    k = rows[0].scores.k
-    form = "{:<34} {:<16} {:>15} {:>15}"
-    lines = [form.format("", "pair", f"precision@{k}", "mAP")]
-    for row in rows:
-        scores = row.scores
-        pair = " ".join(filter(None, (row.pooling, row.distance)))
-        precision = f"{scores.precision_at_k:.3f} ±{scores.precision_interval:.3f}"
-        mean_ap = f"{scores.mean_average_precision:.3f} ±{scores.average_precision_interval:.3f}"
-        mark = "  <- best" if scores.precision_at_k == best else ""
-        lines.append(form.format(row.representation, pair, precision, mean_ap) + mark)
-    lines.append(f"{rows[0].scores.queries:,} queries, each left out of its own answers; ± is 95 %")
-    return "\n".join(lines)
-
-
-def _baselines(
-    info: DatasetInfo, records: Sequence[Record], *, k: int, progress: bool
-) -> list[EvaluationRow]:
-    from models.baselines import (
-        colour_layout_histogram,
-        encode_files,
-        random_encoder,
-        raw_pixels,
-    )
-    from models.recipes import RECIPES
-
-    files = [Path(info.root, str(record.payload["path"])) for record in records]
-    labels = record_labels(records)
-    rows = []
-
-    def judge(name: str, pooling: Pooling | None, vectors: Vector) -> None:
-        for distance in info.distances:
-            scores = leave_one_out(vectors, labels, distance, k=k)
-            rows.append(EvaluationRow(name, pooling, distance, scores))
-
-    for recipe in RECIPES.values():
-        encoder = random_encoder(info.arch, recipe, image_size=info.image_size)
-        vectors = encode_files(encoder, files, title="Random weights", progress=progress)
-        for pooling in Pooling:
-            judge(f"random weights, {recipe.initialisation} start", pooling, vectors[pooling])
-    colours = colour_layout_histogram(files, progress=progress)
-    judge("colour layout + histogram", None, colours)
-    judge("raw pixels", None, raw_pixels(files, side=RAW_SIDE, progress=progress))
-    return rows

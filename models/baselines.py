@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +16,58 @@ from models.images import open_image
 from models.initialisation import new_model
 from models.pooling import Pooling
 from models.preprocess import Preprocess
-from models.recipes import Recipe
+from models.recipes import RECIPES, Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+RAW_SIDE = 32
+"""Raw pixels are compared at 32 x 32: more detail makes them worse, not better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A way to describe images that needs no training.
+
+    Attributes:
+        name: for people.
+        vectors: files -> vectors, by pooling or, without a network, under None. Shape: (N, D).
+    """
+
+    name: str
+    vectors: Callable[[Sequence[Path]], Mapping[Pooling | None, NDArray[np.float32]]]
+
+
+def baselines(arch: str, *, image_size: int, progress: bool) -> Iterator[Baseline]:
+    """All of them; random weights once for every way in which the recipes start."""
+    starts: dict[str, Recipe] = {}
+    for recipe in RECIPES.values():
+        starts.setdefault(recipe.initialisation, recipe)
+    for start, recipe in starts.items():
+        encoder = random_encoder(arch, recipe, image_size=image_size)
+        yield Baseline(
+            f"random weights, {start} start", partial(_random_vectors, encoder, progress=progress)
+        )
+    yield Baseline(
+        "colour layout + histogram",
+        lambda files: {None: colour_layout_histogram(files, progress=progress)},
+    )
+    yield Baseline(
+        "raw pixels", lambda files: {None: raw_pixels(files, side=RAW_SIDE, progress=progress)}
+    )
 
 
 def random_encoder(arch: str, recipe: Recipe, *, image_size: int, seed: int = 0) -> Encoder:
     """The encoder as ``recipe`` would start it, before any training."""
     preprocess = Preprocess(image_size, recipe.mean, recipe.std)
     return Encoder(new_model(arch, recipe, seed=seed), preprocess)
+
+
+def _random_vectors(
+    encoder: Encoder, files: Sequence[Path], *, progress: bool
+) -> Mapping[Pooling | None, NDArray[np.float32]]:
+    vectors = encode_files(encoder, files, title="Random weights", progress=progress)
+    return {pooling: vectors[pooling] for pooling in vectors}
 
 
 def encode_files(

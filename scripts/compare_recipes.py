@@ -13,7 +13,6 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from models.recipes import COLOURS, RECIPES, TrainSettings
 from models.registry import list_models
 
 if TYPE_CHECKING:
-    from indexer.types import Vector
+    from indexer.types import Distance, Vector
     from models.sources import Source
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -62,7 +61,6 @@ def judge(
     name: str, vectors: dict[str, Vector], labels: list[str | None]
 ) -> list[dict[str, object]]:
     """One row per vector and distance."""
-    from indexer.evaluation import leave_one_out
     from indexer.types import Distance
 
     return [
@@ -70,11 +68,28 @@ def judge(
             "representation": name,
             "vector": kind,
             "distance": str(distance),
-            **asdict(leave_one_out(vectors[kind], labels, distance, k=K)),
+            **figures(vectors[kind], labels, distance),
         }
         for kind in vectors
         for distance in Distance
     ]
+
+
+def figures(
+    vectors: Vector, labels: list[str | None], distance: Distance
+) -> dict[str, float | int]:
+    """Means with half the width of their 95 % intervals."""
+    from indexer.evaluation import leave_one_out
+
+    scores = leave_one_out(vectors, labels, distance, k=K)
+    return {
+        "precision_at_k": scores.precision_at_k.value,
+        "precision_interval": scores.precision_at_k.half_width,
+        "mean_average_precision": scores.mean_average_precision.value,
+        "average_precision_interval": scores.mean_average_precision.half_width,
+        "queries": scores.queries,
+        "k": scores.k,
+    }
 
 
 def compare(arguments: argparse.Namespace) -> dict[str, object]:

@@ -87,16 +87,17 @@ def make_index(source: Source, checkpoint: Path, data_dir: Path) -> None:
 def show_evaluation(source: Source, data_dir: Path) -> None:
     """Print how good the neighbours are, where there are labels to tell."""
     from indexer.errors import NoLabelsError
-    from indexer.evaluation import evaluate, evaluation_table
+    from indexer.evaluation import evaluate
+    from indexer.reports import evaluation_table
     from indexer.store import open_store
 
     say("Judging the neighbours by the labels, beside random weights and raw pixels")
     try:
-        rows = evaluate(open_store(data_dir), source.name, k=8, progress=True)
+        evaluation = evaluate(open_store(data_dir), source.name, k=8, progress=True)
     except NoLabelsError as error:
         print(f"left out: {error}", file=sys.stderr)
         return
-    print(evaluation_table(rows), flush=True)
+    print(evaluation_table(evaluation), flush=True)
 
 
 def run(arguments: argparse.Namespace) -> None:

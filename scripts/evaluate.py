@@ -1,4 +1,4 @@
-"""Judge a dataset's neighbours by its labels: python scripts/evaluate.py NAME."""
+"""Judge a dataset's neighbours by labels or by copies: python scripts/evaluate.py NAME."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from indexer.errors import NoLabelsError
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
 
@@ -16,12 +17,21 @@ from models.errors import SimilarityError
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description="Every labelled image as a query, itself left out: precision@k and mAP of "
-        "each <pooling, distance> pair, beside random weights and raw pixels."
+        description="How good the neighbours of each <pooling, distance> pair are, beside random "
+        "weights, colours and raw pixels, and which pair to take. Every labelled image is a query, "
+        "itself left out; without labels, generated copies are to find their originals."
     )
     parser.add_argument("dataset", metavar="NAME", help="an indexed dataset")
-    parser.add_argument("--k", type=int, default=8, help="depth of the precision (default: 8)")
+    parser.add_argument("--k", type=int, default=8, help="depth of the metrics (default: 8)")
+    parser.add_argument("--per-class", action="store_true", help="also judge every label apart")
     parser.add_argument(
+        "--originals", metavar="STEM",
+        help="only files of this name (without suffix) are queries; also give recall@k for every "
+        "other name, for sets that keep an image and its edits in one folder",
+    )  # fmt: skip
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--copies", action="store_true", help="judge by copies even with labels")
+    ways.add_argument(
         "--self", action="store_true", dest="itself",
         help="instead, search with every file and count how often it finds itself first",
     )  # fmt: skip
@@ -30,25 +40,53 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def judge(arguments: argparse.Namespace) -> str:
+def by_labels(arguments: argparse.Namespace, data_dir: Path) -> str:
     """What to print: metrics against labels."""
-    from indexer.evaluation import evaluate, evaluation_table
+    from indexer.evaluation import evaluate
+    from indexer.reports import evaluation_json, evaluation_table, label_table, stem_table
     from indexer.store import open_store
 
-    store = open_store(Settings.resolve(data_dir=arguments.data_dir).data_dir)
-    rows = evaluate(store, arguments.dataset, k=arguments.k, progress=True)
+    evaluation = evaluate(
+        open_store(data_dir),
+        arguments.dataset,
+        k=arguments.k,
+        progress=True,
+        originals=arguments.originals,
+    )
     if arguments.json:
-        return json.dumps([asdict(row) for row in rows], indent=2)
-    return evaluation_table(rows)
+        content = evaluation_json(evaluation, per_class=arguments.per_class)
+        return json.dumps(content, indent=2)
+    tables = [evaluation_table(evaluation)]
+    if arguments.originals:
+        tables.append(stem_table(evaluation))
+    if arguments.per_class:
+        tables.append(label_table(evaluation))
+    return "\n\n".join(tables)
 
 
-def find_itself(arguments: argparse.Namespace) -> str:
+def by_copies(arguments: argparse.Namespace, data_dir: Path) -> str:
+    """What to print: how often copies find their originals."""
+    from indexer.copy_evaluation import evaluate_copies
+    from indexer.layout import DataFolder
+    from indexer.reports import copies_json, copies_table
+    from indexer.store import open_store
+    from models.encoder import Encoder
+
+    store = open_store(data_dir)
+    checkpoint = store.describe(arguments.dataset).checkpoint
+    encoder = Encoder.load(DataFolder(data_dir).checkpoints / checkpoint)
+    evaluation = evaluate_copies(store, arguments.dataset, encoder, progress=True)
+    if arguments.json:
+        return json.dumps(copies_json(evaluation), indent=2)
+    return copies_table(evaluation)
+
+
+def by_itself(arguments: argparse.Namespace, data_dir: Path) -> str:
     """What to print: how often a file finds itself."""
     from indexer.evaluation import self_retrieval
     from indexer.search import Searcher
 
-    searcher = Searcher.open(Settings.resolve(data_dir=arguments.data_dir).data_dir)
-    rows = self_retrieval(searcher, arguments.dataset, progress=True)
+    rows = self_retrieval(Searcher.open(data_dir), arguments.dataset, progress=True)
     if arguments.json:
         return json.dumps([asdict(row) for row in rows], indent=2)
     return "\n".join(
@@ -56,6 +94,22 @@ def find_itself(arguments: argparse.Namespace) -> str:
         f"({row.found / row.queries:.2%})"
         for row in rows
     )
+
+
+def judge(arguments: argparse.Namespace) -> str:
+    """What to print."""
+    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
+    if arguments.itself:
+        return by_itself(arguments, data_dir)
+    if arguments.copies:
+        return by_copies(arguments, data_dir)
+    try:
+        return by_labels(arguments, data_dir)
+    except NoLabelsError as error:
+        if arguments.originals or arguments.per_class:
+            raise
+        print(f"{error}; judging by copies", file=sys.stderr)
+        return by_copies(arguments, data_dir)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: --k is {arguments.k}; it must be at least 1", file=sys.stderr)
         return 1
     try:
-        print(find_itself(arguments) if arguments.itself else judge(arguments))
+        print(judge(arguments))
     except SimilarityError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

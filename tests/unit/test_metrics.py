@@ -1,61 +1,88 @@
-"""Metrics and rankings agree with scikit-learn and with known answers."""
+"""Metrics agree with scikit-learn and with slow oracles, on many random cases."""
+
+import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
-from sklearn.neighbors import NearestNeighbors
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, ndcg_score
 
-from indexer.errors import NoLabelsError
-from indexer.evaluation import QUERY_BLOCK, leave_one_out, rank
-from indexer.metrics import average_precision, precision_at_k
-from indexer.types import Distance
+from indexer.metrics import (
+    average_precision,
+    ndcg_at_k,
+    precision_at_1,
+    precision_at_k,
+    recall_at_k,
+    reciprocal_rank,
+)
+
+SEEDS = range(60)
 
 
-def test_precision_at_k_counts_the_first_k() -> None:
-    relevant = np.array([[1, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
-    assert precision_at_k(relevant, 2).tolist() == [0.5, 0.0]
-    assert precision_at_k(relevant, 10).tolist() == [0.75, 0.25]
+def random_case(seed: int) -> tuple[NDArray[np.bool_], int]:
+    """Relevance of any shape and density, rows without a relevant answer included, and a depth."""
+    rng = np.random.default_rng(seed)
+    queries, answers = rng.integers(1, 20), rng.integers(2, 40)
+    relevant = rng.random((queries, answers)) < rng.choice([0.02, 0.2, 0.5, 1.0])
+    return relevant, int(rng.integers(1, answers + 5))
 
 
-def test_average_precision_equals_scikit_learns() -> None:
-    rng = np.random.default_rng(0)
-    relevant = rng.random((40, 30)) < 0.2
-    relevant[:, 0] |= ~relevant.any(axis=1)
-    scores = -np.arange(30)
-    expected = [average_precision_score(row, scores) for row in relevant]
+@pytest.mark.parametrize("seed", SEEDS)
+def test_metrics_at_k_equal_counting(seed: int) -> None:
+    relevant, k = random_case(seed)
+    for row, precision, first, recall in zip(
+        relevant.tolist(),
+        precision_at_k(relevant, k),
+        precision_at_1(relevant),
+        recall_at_k(relevant, k),
+        strict=True,
+    ):
+        found = sum(row[:k])
+        assert precision == pytest.approx(found / min(k, len(row)))
+        assert first == row[0]
+        assert recall == pytest.approx(found / sum(row) if any(row) else 0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_average_precision_equals_scikit_learns(seed: int) -> None:
+    relevant, _ = random_case(seed)
+    scores = -np.arange(relevant.shape[1])
+    expected = [average_precision_score(row, scores) if row.any() else 0 for row in relevant]
     assert average_precision(relevant) == pytest.approx(expected)
 
 
-def test_average_precision_without_a_relevant_answer_is_zero() -> None:
-    assert average_precision(np.zeros((1, 5), dtype=bool)).tolist() == [0.0]
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ndcg_equals_scikit_learns(seed: int) -> None:
+    relevant, k = random_case(seed)
+    scores = -np.arange(relevant.shape[1])
+    expected = [ndcg_score([row], [scores], k=k, ignore_ties=True) for row in relevant * 1]
+    assert ndcg_at_k(relevant, k) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("distance", Distance)
-def test_ranking_equals_scikit_learns_neighbours(distance: Distance) -> None:
-    vectors = np.random.default_rng(1).random((QUERY_BLOCK + 20, 6), dtype=np.float32)
-    metric = "cosine" if distance is Distance.COSINE else "euclidean"
-    search = NearestNeighbors(n_neighbors=len(vectors), metric=metric, algorithm="brute")
-    order = search.fit(vectors.astype(np.float64)).kneighbors(vectors, return_distance=False)
-    expected = np.array([row[row != i] for i, row in enumerate(order)])
-    assert np.mean(np.concatenate(list(rank(vectors, distance))) == expected) > 0.999
+def test_ndcg_of_a_case_worked_out_by_hand() -> None:
+    relevant = np.array([[0, 1, 1, 0, 1]], dtype=bool)
+    found = 1 / math.log2(3) + 1 / math.log2(4)
+    ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)
+    assert ndcg_at_k(relevant, 3) == pytest.approx([found / ideal])
 
 
-@pytest.mark.parametrize("distance", Distance)
-def test_two_clear_groups_are_found_perfectly(distance: Distance) -> None:
-    vectors = np.array([[3, 0], [4, 0.1], [0, 3], [0.1, 4]], dtype=np.float32)
-    scores = leave_one_out(vectors, ["a", "a", "b", "b"], distance, k=1)
-    assert (scores.precision_at_k, scores.mean_average_precision) == (1.0, 1.0)
-    assert scores.queries == 4
+def test_the_metrics_of_the_best_ranking_are_one() -> None:
+    relevant = np.array([[1, 1, 1, 0, 0]], dtype=bool)
+    for values in (
+        precision_at_k(relevant, 3),
+        precision_at_1(relevant),
+        recall_at_k(relevant, 3),
+        average_precision(relevant),
+        ndcg_at_k(relevant, 4),
+    ):
+        assert values == pytest.approx([1.0])
 
 
-def test_images_without_a_label_are_neither_queries_nor_relevant() -> None:
-    vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]], dtype=np.float32)
-    scores = leave_one_out(vectors, [None, "a", None, "a"], Distance.COSINE, k=1)
-    assert scores.queries == 2
-    assert scores.precision_at_k == 0.0
+def test_without_a_relevant_answer_every_metric_is_zero() -> None:
+    none = np.zeros((1, 5), dtype=bool)
+    for values in (recall_at_k(none, 3), average_precision(none), ndcg_at_k(none, 3)):
+        assert values.tolist() == [0.0]
 
 
-@pytest.mark.parametrize("labels", [[None, None, None], ["a", "b", None]])
-def test_without_two_images_of_a_label_there_is_nothing_to_judge(labels: list[str | None]) -> None:
-    with pytest.raises(NoLabelsError, match="no two images share a label"):
-        leave_one_out(np.eye(3, dtype=np.float32), labels, Distance.COSINE, k=1)
+def test_reciprocal_rank() -> None:
+    assert reciprocal_rank(np.array([1, 2, 4])).tolist() == [1.0, 0.5, 0.25]
