@@ -2,7 +2,8 @@
 
     python scripts/compare_recipes.py SOURCE [--arch model3] [--image-size 64] [--epochs 12]
 
-Results go to docs/results/recipes-<dataset>.json; docs/recipe.md is written from all of them.
+Results go to docs/results/recipes-<dataset>-<arch>-<size>.json; docs/recipe.md is written from all
+of them.
 """
 
 from __future__ import annotations
@@ -159,7 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.source:
             content = compare(arguments)
-            path = results / f"recipes-{content['dataset']}.json"
+            setting = f"{content['arch']}-{content['image_size']}"
+            path = results / f"recipes-{content['dataset']}-{setting}.json"
             path.write_text(json.dumps(content, indent=1) + "\n")
     except SimilarityError as error:
         print(f"error: {error}", file=sys.stderr)
