@@ -9,7 +9,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_benchmark_times_every_stage_on_the_same_images(tmp_path: Path) -> None:
-    small = "--arch model1 --image-size 32 --side 64 --images 3 --rounds 2".split()
+    small = [
+        "--arch",
+        "model1",
+        "--image-size",
+        "32",
+        "--side",
+        "64",
+        "--images",
+        "3",
+        "--rounds",
+        "2",
+    ]
     done = subprocess.run(
         [sys.executable, "scripts/benchmark.py", *small, "--json", str(tmp_path / "raw.json")],
         cwd=ROOT,
