@@ -95,7 +95,10 @@ def show_evaluation(source: Source, data_dir: Path) -> None:
     try:
         evaluation = evaluate(open_store(data_dir), source.name, k=8, progress=True)
     except NoLabelsError as error:
-        print(f"left out: {error}", file=sys.stderr)
+        print(
+            f"left out: {error}; python scripts/evaluate.py {source.name} judges by copies instead",
+            file=sys.stderr,
+        )
         return
     print(evaluation_table(evaluation), flush=True)
 
