@@ -1,9 +1,9 @@
 """Recipes and settings: what decides a training. No torch here: command lines list the choices.
 
 ``study`` is the original's: PyTorch's default initialisation, plain [0, 1] input, ReLU output and
-reconstruction alone. Measured on labelled photographs (docs/recipe.md) it does not rank above random
-weights: most latent channels of model3 die, and model7, whose channels live, gains nothing either,
-so the objective is at fault too. ``retrieval``, the default, mends both.
+reconstruction alone. Measured on labelled photographs (docs/recipe.md) it does not rank above
+random weights: most latent channels of model3 die, and model7, whose channels live, gains nothing
+either, so the objective is at fault too. ``retrieval``, the default, mends both.
 """
 
 from __future__ import annotations
