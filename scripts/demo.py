@@ -8,16 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
 from models.checkpoint import INFO_FILE, read_info
 from models.errors import SimilarityError
 from models.recipes import TrainSettings
-from models.sources import DEMO, open_source
-
-if TYPE_CHECKING:
-    from models.sources import Source
+from models.sources import DEMO, Source, open_source
 
 # Small enough for two cores and a few minutes; a full-size training is one command away.
 SETTINGS = TrainSettings(arch="model1", image_size=96, epochs=30)

@@ -17,7 +17,7 @@ def stage(channels: int, *, step: int = 2) -> tuple[Layer, ...]:
 model7 = register(
     Architecture(
         name="model7",
-        summary="patch-resnet: patchified stem, residual blocks, a tenth of the cost",
+        summary="patch-resnet: patchified stem, residual blocks, few operations",
         encoder=(
             *stage(32, step=4),
             *stage(64),

@@ -93,10 +93,12 @@ def test_ranks_stand_in_columns(open_page: Open) -> None:
 def test_thumbnails_are_loaded(open_page: Open) -> None:
     page = open_page()
     pick(page)
-    page.wait_for_function(
-        "[...document.querySelectorAll('.card img, .pick img')]"
-        ".every((image) => image.complete && image.naturalWidth > 0)"
-    )
+    expect(rows(page)).to_have_count(4)
+    images = "[...document.querySelectorAll('.card img, #pick-grid img')]"
+    page.wait_for_function(f"{images}.every((image) => image.complete)")
+    widths = page.evaluate(f"{images}.map((image) => image.naturalWidth)")
+    assert len(widths) == 4 * 8 + 10
+    assert min(widths) > 0
 
 
 def test_a_click_on_a_hit_searches_from_it_and_back_returns(open_page: Open) -> None:
