@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from indexer.errors import InvalidRequestError
 from indexer.types import Distance
+from models.checkpoint import checkpoint_name
 from models.pooling import Pooling
 
 SCHEMA_VERSION = 1
@@ -76,8 +77,8 @@ class IndexSpec:
 
     @property
     def checkpoint(self) -> str:
-        """Name of the checkpoint: ``<arch>-<fingerprint8>``."""
-        return f"{self.arch}-{self.fingerprint[:8]}"
+        """Name of the checkpoint, as :func:`models.checkpoint.checkpoint_name` makes it."""
+        return checkpoint_name(self.arch, self.fingerprint)
 
     def collection(self, distance: Distance) -> str:
         """Physical name of the collection for ``distance``."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
 
 
 class ResidualBlock(nn.Module):
@@ -31,17 +36,39 @@ class ResidualBlock(nn.Module):
         return out
 
 
-def fold_batch_norm(module: nn.Sequential) -> nn.Sequential:
-    """The same function with every batch norm folded into the convolution before it.
+class UnallocatedParameters(TorchFunctionMode):
+    """Modules made inside this context have their parameters on the meta device: no values.
 
-    For evaluation only: the statistics become constants of the weights.
+    ``torch.device("meta")`` would put every tensor there, and some constructors compute with
+    tensors: torchvision's RegNet its widths.
     """
-    folded: list[nn.Module] = []
-    for layer in module:
-        if isinstance(layer, nn.BatchNorm2d) and folded and isinstance(folded[-1], nn.Conv2d):
-            folded[-1] = fuse_conv_bn_eval(folded[-1], layer)
-        else:
-            if isinstance(layer, ResidualBlock):
-                layer.body = fold_batch_norm(layer.body)
-            folded.append(layer)
-    return nn.Sequential(*folded)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Iterable[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        kwargs = kwargs or {}
+        if func is torch.empty and kwargs.get("device") is None:  # how layers make parameters
+            kwargs["device"] = "meta"
+        return func(*args, **kwargs)
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Fold every batch norm that follows a convolution in an ``nn.Sequential`` into it.
+
+    For evaluation only: the statistics become constants of the weights. The function stays; the
+    residual blocks of torchvision's ResNets keep their norms, which costs them a twentieth.
+
+    Args:
+        module: in evaluation mode; it is changed, on every level.
+    """
+    for row in module.modules():
+        if not isinstance(row, nn.Sequential):
+            continue
+        for place, (layer, following) in enumerate(pairwise(row)):
+            if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
+                row[place] = fuse_conv_bn_eval(layer, following)
+                row[place + 1] = nn.Identity()

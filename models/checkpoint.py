@@ -27,6 +27,15 @@ INFO_FILE = "model.json"
 FORMAT_VERSION = 1
 
 
+def checkpoint_name(arch: str, fingerprint: str) -> str:
+    """``<arch>-<first 8 digits of the fingerprint>``, as folders and collections are named.
+
+    A ``:`` becomes ``-``: a Qdrant server refuses it in the name of a collection, and Windows in
+    that of a folder.
+    """
+    return f"{arch.replace(':', '-')}-{fingerprint[:8]}"
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
     """What ``model.json`` says.
@@ -48,8 +57,8 @@ class CheckpointInfo:
 
     @property
     def name(self) -> str:
-        """``<arch>-<first 8 digits of the fingerprint>``."""
-        return f"{self.arch}-{self.fingerprint[:8]}"
+        """As :func:`checkpoint_name` makes it."""
+        return checkpoint_name(self.arch, self.fingerprint)
 
     @property
     def latent_shape(self) -> LatentShape:
@@ -152,9 +161,8 @@ def read_info(folder: Path) -> CheckpointInfo:
                 f"{folder} has checkpoint format {content['format_version']!r}, "
                 f"this program reads {FORMAT_VERSION}; train it again"
             )
-        get_architecture(content["arch"])
         return CheckpointInfo(
-            arch=content["arch"],
+            arch=get_architecture(str(content["arch"])).name,
             output=content["output"],
             preprocess=Preprocess.from_json(content["preprocess"]),
             fingerprint=str(content["fingerprint"]),
@@ -173,11 +181,11 @@ def load_checkpoint(folder: Path) -> tuple[ConvAutoencoder, CheckpointInfo]:
         CheckpointError: no checkpoint there, or a damaged one; the weights are checked against the
             fingerprint.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from models.autoencoder import ConvAutoencoder
+    from models.blocks import UnallocatedParameters
 
     info = read_info(folder)
     try:
@@ -186,7 +194,7 @@ def load_checkpoint(folder: Path) -> tuple[ConvAutoencoder, CheckpointInfo]:
         raise _damaged(folder, f"{WEIGHTS_FILE} cannot be read") from error
     if fingerprint_of(weights, info.arch, info.preprocess) != info.fingerprint:
         raise _damaged(folder, f"{WEIGHTS_FILE} is not the one that {INFO_FILE} describes")
-    with torch.device("meta"):  # no time lost on initial values that are replaced at once
+    with UnallocatedParameters():  # no time lost on initial values that are replaced at once
         model = ConvAutoencoder(get_architecture(info.arch), output=info.output)
     try:
         model.load_state_dict(weights, assign=True)
