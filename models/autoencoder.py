@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.layers import Activation, Layer, build_activation
+from models.layers import Activation, build_activation
 from models.pooling import LatentShape
 from models.registry import Architecture
 
@@ -22,9 +22,8 @@ class ConvAutoencoder(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.output: Activation = output or architecture.output
-        self.encoder = build_layers(architecture.encoder, channels=3)
-        latent_channels = architecture.latent_shape(architecture.least_image_size)[0]
-        self.decoder = build_layers(architecture.decoder, channels=latent_channels)
+        self.encoder = architecture.build_encoder()
+        self.decoder = architecture.build_decoder()
         self.decoder.extend(build_activation(self.output))
 
     def latent_shape(self, image_size: int) -> LatentShape:
@@ -50,9 +49,9 @@ class ConvAutoencoder(nn.Module):
     def decode(self, latent: Tensor, *, image_size: int) -> Tensor:
         """Latents to reconstructions in the [0, 1] pixel range.
 
-        The study's decoders return the input's size at 224 pixels only (at 128, model4's returns
-        160). A latent cell stands for the same fraction of the picture on both sides, so any other
-        size is resampled to the input's, which keeps every part in its place; a crop would not.
+        Most decoders return the input's size at 224 pixels only (at 128, model4's returns 160). A
+        latent cell stands for the same fraction of the picture on both sides, so any other size is
+        resampled to the input's, which keeps every part in its place; a crop would not.
 
         Args:
             latent: Shape: (B, C, H, W).
@@ -70,13 +69,3 @@ class ConvAutoencoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruct ``images``. Shape: (B, 3, S, S) -> (B, 3, S, S)."""
         return self.decode(self.encode(images), image_size=images.shape[-1])
-
-
-def build_layers(layers: tuple[Layer, ...], *, channels: int) -> nn.Sequential:
-    """The modules of ``layers`` in a row, for ``channels`` incoming channels."""
-    modules: list[nn.Module] = []
-    shape = (channels, 1, 1)
-    for layer in layers:
-        modules.extend(layer.build(shape[0]))
-        shape = (layer.output_shape(shape)[0], 1, 1)
-    return nn.Sequential(*modules)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 
-from models.registry import get_architecture, list_models
-
-STUDY_IMAGE_SIZE = 224
-"""Image size of the study, in pixels; the table is given for it."""
+from models.registry import STUDY_IMAGE_SIZE, TORCHVISION, get_architecture, list_models
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +18,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     rows = [architecture_row(name) for name in list_models()]
-    print(json.dumps(rows, indent=2) if arguments.json else as_table(rows))
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    print(as_table(rows))
+    print(
+        f"also: {TORCHVISION}NAME, a classification network of torchvision, pretrained on ImageNet "
+        f"(such as {TORCHVISION}resnet50)",
+        file=sys.stderr,
+    )
     return 0
 
 

@@ -3,8 +3,9 @@
 SimilarityError
 |-- UnreadableImageError        a file that cannot be read as an image
 |-- SourceError                 a SOURCE that names no images
-|-- UnknownArchitectureError    an architecture name nobody registered
+|-- UnknownArchitectureError    an architecture name that stands for nothing usable
 |-- ImageSizeError              an image size the architecture cannot encode
+|-- WeightsError                pretrained weights that cannot be had or do not fit
 |-- CheckpointError             a checkpoint that is absent, damaged or not one
 |-- TrainingError               training that cannot start, resume or go on
 `-- (indexer.errors)            everything about the index
@@ -37,11 +38,15 @@ class SourceError(SimilarityError):
 
 
 class UnknownArchitectureError(SimilarityError):
-    """An architecture name that nobody registered; the text lists those that exist."""
+    """An architecture name that stands for nothing usable; the text lists those that exist."""
 
 
 class ImageSizeError(SimilarityError):
     """An image size too small for the architecture; the text names the least size that works."""
+
+
+class WeightsError(SimilarityError):
+    """Pretrained weights that cannot be had, or that do not fit the architecture."""
 
 
 class CheckpointError(SimilarityError):

@@ -6,6 +6,7 @@ torch; :meth:`Layer.build` makes the torch modules.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -182,3 +183,23 @@ def build_activation(activation: Activation) -> list[nn.Module]:
         "none": [],
     }
     return [module() for module in builders[activation]]
+
+
+def build_layers(layers: Iterable[Layer], *, channels: int) -> nn.Sequential:
+    """The modules of ``layers`` in a row, for ``channels`` incoming channels."""
+    from torch import nn
+
+    modules: list[nn.Module] = []
+    for layer in layers:
+        modules.extend(layer.build(channels))
+        channels = layer.output_shape((channels, 1, 1))[0]
+    return nn.Sequential(*modules)
+
+
+def count_parameters(layers: Iterable[Layer], *, channels: int) -> int:
+    """Number of learned values of ``layers`` in a row, for ``channels`` incoming channels."""
+    total = 0
+    for layer in layers:
+        total += layer.parameters(channels)
+        channels = layer.output_shape((channels, 1, 1))[0]
+    return total

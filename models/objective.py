@@ -78,7 +78,7 @@ class Objective(nn.Module):
 
 
 def _projection(model: ConvAutoencoder) -> nn.Sequential:
-    channels = model.latent_shape(model.architecture.least_image_size)[0]
+    channels = model.architecture.latent_channels
     return nn.Sequential(
         nn.Linear(channels, HIDDEN_SIZE), nn.ReLU(), nn.Linear(HIDDEN_SIZE, PROJECTION_SIZE)
     )

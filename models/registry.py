@@ -1,39 +1,75 @@
-"""The one list of architectures: register, get, list, create."""
+"""What an architecture is, and the one list of them: register, get, list, create."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from models.errors import ImageSizeError, UnknownArchitectureError
-from models.layers import Activation, Layer, Shape
+from models.errors import ImageSizeError, UnknownArchitectureError, WeightsError
+from models.layers import Activation, Layer, Shape, build_layers, count_parameters
 from models.pooling import LatentShape
+from models.pretrained import NO_WEIGHTS
 
 if TYPE_CHECKING:
-    from models.autoencoder import ConvAutoencoder
+    from torch import nn
 
+    from models.autoencoder import ConvAutoencoder
+    from models.pretrained import Pretrained
+
+TORCHVISION = "torchvision:"
+"""Starts the names of architectures that torchvision brings (models/backbone.py)."""
+
+STUDY_IMAGE_SIZE = 224
+"""Image size of the study and of most networks trained on ImageNet, in pixels; every architecture
+can encode it."""
 LARGEST_MINIMUM = 1024
 """Where the search for an architecture's least image size gives up, in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """A convolutional autoencoder, declared.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture(ABC):
+    """A convolutional autoencoder: what is known of it, and how its two halves are built.
 
     Attributes:
         name: what users call it.
         summary: one line for lists and help.
-        encoder: from (3, S, S) to the latent; ends with its activation.
         decoder: from the latent back to 3 channels; its last layer declares no activation.
         output: activation of the reconstruction, unless a recipe asks for another.
+        default_weights: what an encoder starts from when nobody says: one of the values that
+            :meth:`check_weights` lets pass.
     """
 
     name: str
     summary: str
-    encoder: tuple[Layer, ...]
     decoder: tuple[Layer, ...]
     output: Activation = "relu"
+    default_weights: ClassVar[str] = NO_WEIGHTS
+
+    @abstractmethod
+    def encode_shape(self, image_size: int) -> Shape | None:
+        """(C, H, W) of the latent at ``image_size`` pixels square; None where that is too small."""
+
+    @abstractmethod
+    def encoder_parameters(self) -> int:
+        """Number of learned values of the encoder."""
+
+    @abstractmethod
+    def encoder_gflop(self, image_size: int) -> float:
+        """10^9 floating point operations to encode one image; a multiply-add counts as two.
+
+        Raises:
+            ImageSizeError: ``image_size``, in pixels, is too small.
+        """
+
+    @abstractmethod
+    def build_encoder(self) -> nn.Sequential:
+        """Modules from images (B, 3, S, S) to latents (B, C, H, W), at random weights."""
+
+    def build_decoder(self) -> nn.Sequential:
+        """Modules from latents (B, C, H, W) to images, without the output's activation."""
+        return build_layers(self.decoder, channels=self.latent_channels)
 
     def latent_shape(self, image_size: int) -> LatentShape:
         """(C, H, W) of the latent of one image of ``image_size`` pixels square.
@@ -41,7 +77,7 @@ class Architecture:
         Raises:
             ImageSizeError: too small; the text names the least size that works.
         """
-        shape = self._encode_shape(image_size)
+        shape = self.encode_shape(image_size)
         if shape is None:
             raise ImageSizeError(
                 f"{self.name} cannot encode images of {image_size} pixels; "
@@ -52,43 +88,46 @@ class Architecture:
     @property
     def least_image_size(self) -> int:
         """Smallest image size, in pixels, that leaves a latent of at least one cell."""
-        return next(s for s in range(1, LARGEST_MINIMUM) if self._encode_shape(s) is not None)
+        sizes = range(1, LARGEST_MINIMUM)
+        works = bisect_left(sizes, 1, key=lambda size: int(self.encode_shape(size) is not None))
+        return sizes[works]
 
-    def _encode_shape(self, image_size: int) -> Shape | None:
-        shape: Shape = (3, image_size, image_size)
-        for layer in self.encoder:
-            shape = layer.output_shape(shape)
-            if min(shape) < 1:
-                return None
-        return shape
-
-    def encoder_parameters(self) -> int:
-        """Number of learned values of the encoder."""
-        return _count_parameters(self.encoder, channels=3)
+    @property
+    def latent_channels(self) -> int:
+        """C of the latent, which is the same at every image size."""
+        return self.latent_shape(STUDY_IMAGE_SIZE)[0]
 
     def decoder_parameters(self) -> int:
         """Number of learned values of the decoder."""
-        latent_channels = self.latent_shape(self.least_image_size)[0]
-        return _count_parameters(self.decoder, channels=latent_channels)
+        return count_parameters(self.decoder, channels=self.latent_channels)
 
-    def encoder_gflop(self, image_size: int) -> float:
-        """10^9 floating point operations to encode one image; a multiply-add counts as two."""
-        self.latent_shape(image_size)
-        shape: Shape = (3, image_size, image_size)
-        macs = 0
-        for layer in self.encoder:
-            macs += layer.macs(shape)
-            shape = layer.output_shape(shape)
-        return 2 * macs / 1e9
+    def check_weights(self, weights: str) -> None:
+        """Refuse what :meth:`pretrained` cannot give, without reading or fetching anything.
 
+        Args:
+            weights: ``none``; where there are pretrained weights also ``imagenet`` or a file.
 
-def _count_parameters(layers: Sequence[Layer], *, channels: int) -> int:
-    total = 0
-    shape: Shape = (channels, 1, 1)
-    for layer in layers:
-        total += layer.parameters(shape[0])
-        shape = (layer.output_shape(shape)[0], 1, 1)
-    return total
+        Raises:
+            WeightsError: ``weights`` is something else.
+        """
+        if weights != NO_WEIGHTS:
+            raise WeightsError(
+                f"weights {weights!r}: {self.name} has no pretrained weights; "
+                f"leave --weights out, or choose an --arch {TORCHVISION}NAME"
+            )
+
+    def pretrained(self, weights: str, *, progress: bool) -> Pretrained | None:  # noqa: ARG002
+        """What the encoder starts from; None at random.
+
+        Args:
+            weights: as :meth:`check_weights` takes it.
+            progress: show a bar on stderr where there is something to download.
+
+        Raises:
+            WeightsError: not to be had, or they do not fit.
+        """
+        self.check_weights(weights)
+        return None
 
 
 _ARCHITECTURES: dict[str, Architecture] = {}
@@ -107,33 +146,41 @@ def register(architecture: Architecture) -> Architecture:
 
 
 def list_models() -> list[str]:
-    """Names of the registered architectures, sorted."""
+    """Names of the registered architectures, sorted; torchvision's are not among them."""
     import models.architectures  # noqa: F401 - importing the package registers them
 
     return sorted(_ARCHITECTURES)
 
 
+def describe_names() -> str:
+    """Every name that :func:`get_architecture` takes, in a few words for help and errors."""
+    return f"{', '.join(list_models())} or {TORCHVISION}NAME (such as {TORCHVISION}resnet50)"
+
+
 def get_architecture(name: str) -> Architecture:
-    """The architecture called ``name``.
+    """The architecture called ``name``: a registered one, or ``torchvision:NAME``.
 
     Raises:
-        UnknownArchitectureError: nobody registered it; the text lists those that exist.
+        UnknownArchitectureError: there is none; the text lists those that exist.
     """
-    names = list_models()
-    if name not in names:
-        raise UnknownArchitectureError(f"no architecture {name!r}; choose from {', '.join(names)}")
+    if name.startswith(TORCHVISION):
+        from models.backbone import get_backbone
+
+        return get_backbone(name.removeprefix(TORCHVISION))
+    if name not in list_models():
+        raise UnknownArchitectureError(f"no architecture {name!r}; choose from {describe_names()}")
     return _ARCHITECTURES[name]
 
 
 def create_model(name: str, *, output: Activation | None = None) -> ConvAutoencoder:
-    """A new autoencoder with PyTorch's default initialisation.
+    """A new autoencoder with PyTorch's default initialisation, or its network's own.
 
     Args:
-        name: a registered architecture.
+        name: as :func:`get_architecture` takes it.
         output: activation of the reconstruction; the architecture's own when None.
 
     Raises:
-        UnknownArchitectureError: nobody registered ``name``.
+        UnknownArchitectureError: there is no architecture ``name``.
     """
     from models.autoencoder import ConvAutoencoder
 

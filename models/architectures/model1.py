@@ -1,10 +1,11 @@
 """model1: the study's first reference design, after Oke (2020). A reconstruction, see docs."""
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv, MaxPool
-from models.registry import Architecture, register
+from models.registry import register
 
 model1 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model1",
         summary="small reference design, five conv + pool blocks",
         encoder=(

@@ -3,8 +3,9 @@
 Lippe's design ends in tanh over [-1, 1]; over [0, 1] that is a sigmoid.
 """
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv
-from models.registry import Architecture, register
+from models.registry import register
 
 
 def down(channels: int) -> tuple[Conv, Conv]:
@@ -24,7 +25,7 @@ def up(channels: int) -> tuple[Deconv, Conv]:
 
 
 model2 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model2",
         summary="second reference design, strided convolutions and GELU",
         encoder=(*down(32), *down(64), *down(128), *down(256), *down(512)),

@@ -1,10 +1,11 @@
 """model3: the report's first, five blocks up to 512 channels."""
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv, MaxPool
-from models.registry import Architecture, register
+from models.registry import register
 
 model3 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model3",
         summary="report 1: five conv + pool blocks, 512 channels",
         encoder=(

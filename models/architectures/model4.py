@@ -1,10 +1,11 @@
 """model4: the report's second, model3 and a sixth block to 1024 channels."""
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv, MaxPool
-from models.registry import Architecture, register
+from models.registry import register
 
 model4 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model4",
         summary="report 2: six conv + pool blocks, 1024 channels",
         encoder=(

@@ -1,7 +1,8 @@
 """model5: the report's third, model4 with every pool replaced by a learned 2x2 step."""
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv
-from models.registry import Architecture, register
+from models.registry import register
 
 
 def halve(channels: int) -> Conv:
@@ -10,7 +11,7 @@ def halve(channels: int) -> Conv:
 
 
 model5 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model5",
         summary="report 3: model4 with strided convolutions instead of pools",
         encoder=(

@@ -1,10 +1,11 @@
 """model6: the report's fourth and best, model4 with overlapping pools and a 3x3 decoder."""
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv, MaxPool
-from models.registry import Architecture, register
+from models.registry import register
 
 model6 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model6",
         summary="report 4: model4 with overlapping 3x3 pools",
         encoder=(

@@ -5,8 +5,9 @@ al., 2022, arXiv 2201.03545) leaves 1/16 of the positions to the first stage, wh
 designs spend most of their operations at full resolution.
 """
 
+from models.declared import DeclaredArchitecture
 from models.layers import Conv, Deconv, Layer, Residual
-from models.registry import Architecture, register
+from models.registry import register
 
 
 def stage(channels: int, *, step: int = 2) -> tuple[Layer, ...]:
@@ -15,7 +16,7 @@ def stage(channels: int, *, step: int = 2) -> tuple[Layer, ...]:
 
 
 model7 = register(
-    Architecture(
+    DeclaredArchitecture(
         name="model7",
         summary="patch-resnet: patchified stem, residual blocks, few operations",
         encoder=(

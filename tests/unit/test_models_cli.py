@@ -14,9 +14,11 @@ def test_list_names_every_architecture_with_its_figures(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list_models()
     assert "(512, 7, 7)       3,910,784    1,738,435    6.65" in lines[3]
+    assert err.startswith("also: torchvision:NAME,")
 
 
 def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
