@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from models.autoencoder import ConvAutoencoder
+from models.pretrained import Pretrained
 from models.recipes import Recipe
 from models.registry import create_model
 
@@ -13,13 +14,27 @@ LAST_LAYER_GAIN = 0.1
 """Shrinks the last layer, so that a sigmoid output starts near grey, where its slope is largest."""
 
 
-def new_model(arch: str, recipe: Recipe, *, seed: int) -> ConvAutoencoder:
-    """A new autoencoder as ``recipe`` starts it; equal seeds give equal weights."""
+def new_model(
+    arch: str, recipe: Recipe, *, seed: int, pretrained: Pretrained | None = None
+) -> ConvAutoencoder:
+    """A new autoencoder as ``recipe`` starts it; equal seeds give equal weights.
+
+    Args:
+        arch: as :func:`models.registry.get_architecture` takes it.
+        recipe: says how weights are drawn.
+        seed: of everything drawn.
+        pretrained: what the encoder starts from; the recipe then starts the decoder alone.
+
+    Raises:
+        UnknownArchitectureError: there is no architecture ``arch``.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = create_model(arch, output=recipe.output)
         if recipe.initialisation == "kaiming":
             _kaiming(model)
+    if pretrained is not None:
+        model.encoder.load_state_dict(pretrained.weights)
     return model
 
 
@@ -31,7 +46,7 @@ def _kaiming(model: ConvAutoencoder) -> None:
     """
     layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     for layer in layers:
-        fan_in = float(layer.in_channels * layer.kernel_size[0] ** 2)
+        fan_in = float(layer.in_channels // layer.groups * layer.kernel_size[0] ** 2)
         if isinstance(layer, nn.ConvTranspose2d):
             fan_in /= layer.stride[0] ** 2
         nn.init.normal_(layer.weight, std=(2.0 / fan_in) ** 0.5)

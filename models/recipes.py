@@ -110,9 +110,9 @@ class TrainSettings:
     """What decides a training's result, beside the images.
 
     Attributes:
-        arch: a registered architecture.
+        arch: a registered architecture, or ``torchvision:NAME``.
         image_size: side of the square images are stretched to, in pixels.
-        epochs: passes over the training part.
+        epochs: passes over the training part; 0 keeps what training would start from.
         batch_size: images per step.
         lr: Adam's learning rate at the start.
         loss: reconstruction loss, ``mse`` or ``ssim``.
@@ -121,6 +121,8 @@ class TrainSettings:
         recipe: one of RECIPES.
         colour: ``keep`` where colour tells kinds apart, ``ignore`` where it misleads; of no effect
             where the recipe uses no views.
+        weights: what the encoder starts from: ``none`` (random), and for ``torchvision:NAME`` also
+            ``imagenet`` or a file with a state dict; the architecture's default when None.
     """
 
     arch: str = "model6"
@@ -133,12 +135,17 @@ class TrainSettings:
     seed: int = 0
     recipe: str = DEFAULT_RECIPE
     colour: str = COLOURS[0]
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, before anything is read."""
         get_recipe(self.recipe)
-        get_architecture(self.arch).latent_shape(self.image_size)
-        for name in ("epochs", "batch_size", "lr"):
+        architecture = get_architecture(self.arch)
+        architecture.latent_shape(self.image_size)
+        architecture.check_weights(self.start)
+        if self.epochs < 0:
+            raise TrainingError(f"epochs is {self.epochs}; it must be at least 0")
+        for name in ("batch_size", "lr"):
             if getattr(self, name) <= 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be above 0")
         if self.loss not in LOSSES:
@@ -148,3 +155,8 @@ class TrainSettings:
         if self.scheduler not in (None, *SCHEDULERS):
             choices = ", ".join(SCHEDULERS)
             raise TrainingError(f"no scheduler {self.scheduler!r}; choose from {choices}")
+
+    @property
+    def start(self) -> str:
+        """``weights``, or where nobody chose them, the architecture's default."""
+        return self.weights or get_architecture(self.arch).default_weights

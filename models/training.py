@@ -14,6 +14,7 @@ from models.errors import CheckpointError, TrainingError
 from models.pixels import load_pixels
 from models.preprocess import Preprocess
 from models.recipes import TrainSettings, get_recipe
+from models.registry import get_architecture
 from models.sources import ImageFile
 from models.training_run import EpochRecord, TrainingRun
 
@@ -23,9 +24,9 @@ class TrainingReport:
     """A finished training.
 
     Attributes:
-        checkpoint: the best epoch's checkpoint, as saved.
+        checkpoint: the best epoch's checkpoint, as saved; with no epochs, the start's.
         history: every epoch.
-        best_epoch: the one with the lowest validation loss, which is kept.
+        best_epoch: the one with the lowest validation loss, which is kept; 0 with no epochs.
         unreadable: one line for each file that was left out.
         seconds: wall time, reading included.
     """
@@ -51,7 +52,7 @@ def train(
     """Train an autoencoder on ``files`` and keep its best epoch in the checkpoint folder ``out``.
 
     Args:
-        files: images; labels are not looked at.
+        files: images; labels are not looked at, and with no epochs the images are not either.
         settings: what decides the result.
         out: checkpoint folder, with TensorBoard logs in ``out/tensorboard``.
         device: ``auto``, ``cpu``, ``cuda``, ...
@@ -66,24 +67,28 @@ def train(
         TrainingError: fewer than two readable images, a checkpoint in ``out`` that is neither to
             be resumed nor replaced, or a resumed run with other settings or images.
         CheckpointError: ``out`` cannot be written.
+        WeightsError: the weights to start from cannot be had, or do not fit.
     """
     from torch.utils.tensorboard import SummaryWriter
 
     started = perf_counter()
     _check_folder(out, allowed=resume or overwrite)
     recipe = get_recipe(settings.recipe)
-    preprocess = Preprocess(settings.image_size, recipe.mean, recipe.std)
-    loaded = load_pixels(files, preprocess, progress=progress)
-    if len(loaded.files) < 2:
+    pretrained = get_architecture(settings.arch).pretrained(settings.start, progress=progress)
+    normalisation = pretrained or recipe
+    preprocess = Preprocess(settings.image_size, normalisation.mean, normalisation.std)
+    loaded = load_pixels(files if settings.epochs else (), preprocess, progress=progress)
+    if settings.epochs and len(loaded.files) < 2:
         raise TrainingError(f"{len(loaded.files)} readable images; training needs at least 2")
-    run = TrainingRun(settings, preprocess, loaded, choose_device(device))
-    deadline = None if time_budget is None else started + time_budget
+    run = TrainingRun(settings, preprocess, loaded, choose_device(device), pretrained)
+    deadline = None if time_budget is None or not settings.epochs else started + time_budget
     if not (resume and run.load(out)) and deadline is not None:
         run.fit_into(deadline - perf_counter())
     with SummaryWriter(str(out / "tensorboard"), purge_step=len(run.history) + 1) as log:
         run.run(out, log, deadline=deadline, progress=progress)
+    scheduler = settings.scheduler or recipe.scheduler
     facts = {
-        "settings": asdict(replace(settings, scheduler=settings.scheduler or recipe.scheduler)),
+        "settings": asdict(replace(settings, scheduler=scheduler, weights=settings.start)),
         "images": {"training": len(run.train_part), "validation": len(run.validation_part)},
         "planned_epochs": run.epochs,
         "best_epoch": run.best_epoch,

@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +21,7 @@ from models.initialisation import new_model
 from models.objective import Objective
 from models.pixels import LoadedPixels
 from models.preprocess import Preprocess
+from models.pretrained import UNLOADABLE, Pretrained
 from models.recipes import TrainSettings, get_recipe
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
@@ -38,8 +38,6 @@ DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
-_UNLOADABLE = (OSError, EOFError, UnpicklingError, RuntimeError, LookupError, TypeError, ValueError)
-"""What reading and applying a damaged resume file can raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,9 @@ class EpochRecord:
 
 
 def split(count: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of the training and of the validation part, 85 : 15, both at least one."""
+    """Indices of the training and of the validation part, 85 : 15, both at least one of two."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    held_out = min(max(round(count * VALIDATION_SHARE), 1), count - 1)
+    held_out = min(max(round(count * VALIDATION_SHARE), 1), max(count - 1, 0))
     return order[held_out:], order[:held_out]
 
 
@@ -79,8 +77,9 @@ class TrainingRun:
     Args:
         settings: what decides the result.
         preprocess: input normalisation, as the recipe asks for it.
-        loaded: at least two decoded images.
+        loaded: at least two decoded images, unless no epochs are asked for.
         device: where to compute.
+        pretrained: what the encoder starts from; None at random.
     """
 
     def __init__(
@@ -89,6 +88,7 @@ class TrainingRun:
         preprocess: Preprocess,
         loaded: LoadedPixels,
         device: torch.device,
+        pretrained: Pretrained | None = None,
     ) -> None:
         self._settings = settings
         self._preprocess = preprocess
@@ -101,7 +101,7 @@ class TrainingRun:
         self._warmup_steps = recipe.warmup_steps
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            model = new_model(settings.arch, recipe, seed=settings.seed)
+            model = new_model(settings.arch, recipe, seed=settings.seed, pretrained=pretrained)
             self._objective = Objective(
                 model, recipe, preprocess, loss=settings.loss, colour=settings.colour
             ).to(device)
@@ -132,11 +132,13 @@ class TrainingRun:
 
     @property
     def best_epoch(self) -> int:
-        """Number of the epoch with the lowest validation loss, the first of equals."""
+        """Number of the epoch with the lowest validation loss, the first of equals; 0 the start."""
+        if not self.history:
+            return 0
         return min(self.history, key=lambda record: record.validation_loss).epoch
 
     def run(self, out: Path, log: SummaryWriter, *, deadline: float | None, progress: bool) -> None:
-        """Train the epochs that are left.
+        """Train the epochs that are left; where none are asked for, keep the start.
 
         Args:
             out: gets a checkpoint after each better epoch, and the state to resume from.
@@ -144,6 +146,9 @@ class TrainingRun:
             deadline: ``perf_counter()`` value at which to stop, in the middle of an epoch too.
             progress: show one tqdm bar over all batches.
         """
+        if not self.epochs:
+            self._keep_start(out)
+            return
         steps = math.ceil(len(self.train_part) / self._settings.batch_size)
         done = len(self.history)
         with tqdm(
@@ -161,6 +166,11 @@ class TrainingRun:
                     log.add_scalar(name, value, epoch)
                 if deadline is not None and perf_counter() > deadline:
                     break
+
+    def _keep_start(self, out: Path) -> None:
+        save_checkpoint(out, self._objective.model, self._preprocess)
+        # What an earlier training left there does not lead on from here.
+        (out / RESUME_FILE).unlink(missing_ok=True)
 
     def _epoch(self, epoch: int, bar: tqdm[NoReturn], *, deadline: float | None) -> EpochRecord:
         started = perf_counter()
@@ -270,15 +280,15 @@ class TrainingRun:
             self._optimizer.load_state_dict(state["optimizer"])
             self._scheduler.load_state_dict(state["scheduler"])
             self.history = [EpochRecord(**record) for record in state["history"]]
-        except _UNLOADABLE as error:
+        except (OSError, *UNLOADABLE) as error:
             raise TrainingError(f"{path} is damaged: start again with --overwrite") from error
         return True
 
     def _check_same(self, out: Path, settings: dict[str, object], images: str) -> None:
         for name, now in asdict(self._settings).items():
-            if settings[name] != now:
+            if settings.get(name) != now:
                 raise TrainingError(
-                    f"cannot resume {out}: its {name} is {settings[name]}, not {now}; "
+                    f"cannot resume {out}: its {name} is {settings.get(name)}, not {now}; "
                     f"give the same settings, or start again with --overwrite"
                 )
         if images != self._images:

@@ -20,7 +20,8 @@ from pathlib import Path
 from time import perf_counter
 
 from indexer.settings import calm_threads
-from models.registry import create_model, list_models
+from models.errors import SimilarityError
+from models.registry import create_model, describe_names
 
 PACKAGES = ("torch", "numpy", "pillow", "qdrant-edge-py", "gradio")
 
@@ -41,7 +42,7 @@ class Measurement:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure the stages of indexing.")
-    parser.add_argument("--arch", default="model4", choices=list_models())
+    parser.add_argument("--arch", default="model4", metavar="NAME", help=describe_names())
     parser.add_argument("--image-size", type=int, default=224, metavar="PIXELS")
     parser.add_argument("--images", type=int, default=32, help="images per round")
     parser.add_argument("--side", type=int, default=512, help="side of the files, in pixels")
@@ -131,7 +132,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     calm_threads()
     arguments = parse(argv)
-    measurements = measure(arguments)
+    try:
+        measurements = measure(arguments)
+    except SimilarityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(report(measurements, arguments.images))
     if arguments.json:
         content = {

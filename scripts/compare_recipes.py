@@ -21,7 +21,7 @@ from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
 from models.pooling import Pooling
 from models.recipes import COLOURS, RECIPES, TrainSettings
-from models.registry import list_models
+from models.registry import describe_names
 
 if TYPE_CHECKING:
     from indexer.types import Distance, Vector
@@ -35,7 +35,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Compare the recipes on labelled images.")
     parser.add_argument("source", metavar="SOURCE", nargs="?", help="only write docs when left out")
-    parser.add_argument("--arch", default="model3", choices=list_models())
+    parser.add_argument("--arch", default="model3", metavar="NAME", help=describe_names())
+    parser.add_argument("--weights", help="where each training starts, as in scripts/train.py")
     parser.add_argument("--image-size", type=int, default=64, metavar="PIXELS")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=1, help="trainings per recipe")
@@ -55,6 +56,7 @@ def variants(arguments: argparse.Namespace) -> Iterator[TrainSettings]:
                     recipe=recipe.name,
                     colour=colour,
                     seed=seed,
+                    weights=arguments.weights,
                 )
 
 
@@ -208,6 +210,7 @@ def section(content: dict[str, object]) -> str:
     dead = {
         (t["name"], t["settings"]["seed"]): f"{t['history'][-1]['dead_channels']:.0%}"
         for t in content["trainings"]  # type: ignore[attr-defined]
+        if t["history"]
     }
     for row in content["rows"]:  # type: ignore[attr-defined]
         seed = row.get("seed", "")

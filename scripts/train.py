@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.schema import MAX_VECTOR_SIZE
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
+from models.pooling import Pooling
 from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings
-from models.registry import list_models
+from models.registry import describe_names, get_architecture
 
 if TYPE_CHECKING:
     from models.training import TrainingReport
@@ -26,9 +29,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("source", metavar="SOURCE", help="a folder, a .zip archive, or demo")
     add("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder")
-    add("--arch", default="model6", choices=list_models(), help="architecture")
+    add("--arch", default="model6", metavar="NAME", help=describe_names())
+    add(
+        "--weights",
+        metavar="WEIGHTS",
+        help="where the encoder of a torchvision:NAME starts: imagenet (its default; downloads), "
+        "none (at random), or a file with a state dict (.pth, .safetensors)",
+    )
     add("--image-size", type=int, default=224, metavar="PIXELS", help="side of the square input")
-    add("--epochs", type=int, default=40, help="passes over the training part")
+    add("--epochs", type=int, default=40, help="passes over the training part; 0: none")
     add("--batch-size", type=int, default=32, help="images per step")
     add("--lr", type=float, default=1e-3, help="learning rate of Adam")
     add("--loss", default="mse", choices=LOSSES, help="reconstruction loss")
@@ -66,7 +75,10 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
         seed=arguments.seed,
         recipe=arguments.recipe,
         colour=arguments.colour,
+        weights=arguments.weights,
     )
+    if warning := size_warning(settings):
+        print(f"warning: {warning}", file=sys.stderr)
     from models.sources import open_source
     from models.training import train
 
@@ -83,17 +95,42 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
     )
 
 
+def size_warning(settings: TrainSettings) -> str | None:
+    """Why the checkpoint could not be indexed, and what to do; None where it can."""
+    architecture = get_architecture(settings.arch)
+
+    def vector_size(image_size: int) -> int:
+        return Pooling.FLATTEN.size(architecture.latent_shape(image_size))
+
+    size = vector_size(settings.image_size)
+    if size <= MAX_VECTOR_SIZE:
+        return None
+    smaller = range(architecture.least_image_size, settings.image_size)
+    largest = smaller[bisect_right(smaller, MAX_VECTOR_SIZE, key=vector_size) - 1]
+    return (
+        f"an index takes flatten vectors of at most {MAX_VECTOR_SIZE:,} values, and "
+        f"{settings.arch} at {settings.image_size} pixels makes {size:,}: "
+        f"give --image-size {largest} or less"
+    )
+
+
 def report_lines(report: TrainingReport, out: Path) -> list[str]:
     """What a person wants to know at the end, and what to do next."""
-    best = report.history[report.best_epoch - 1]
-    lines = [
-        f"{report.checkpoint.name} in {out}: epoch {report.best_epoch} of {len(report.history)} "
-        f"kept, validation loss {best.validation_loss:.5f} "
-        f"(reconstruction {best.reconstruction:.5f}), "
-        f"dead channels {best.dead_channels:.0%}, {report.seconds:.0f} s"
-    ]
+    lines = [f"{report.checkpoint.name} in {out}: {_outcome(report)}, {report.seconds:.0f} s"]
     lines += [f"left out: {line}" for line in report.unreadable]
     return [*lines, f"next: python -m indexer sync SOURCE --checkpoint {out}"]
+
+
+def _outcome(report: TrainingReport) -> str:
+    if not report.history:
+        return "not trained, the start itself"
+    best = report.history[report.best_epoch - 1]
+    return (
+        f"epoch {report.best_epoch} of {len(report.history)} "
+        f"kept, validation loss {best.validation_loss:.5f} "
+        f"(reconstruction {best.reconstruction:.5f}), "
+        f"dead channels {best.dead_channels:.0%}"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -303,7 +303,7 @@ def test_one_image_is_too_few(files: list[ImageFile], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": -1}, "epochs is -1; it must be at least 0"),
         ({"batch_size": -1}, "batch_size is -1"),
         ({"lr": 0.0}, "lr is 0.0"),
         ({"loss": "l1"}, "no loss 'l1'; choose from mse, ssim"),
