@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from models.checkpoint import INFO_FILE, CheckpointInfo, describe_training
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.checkpoint import (
+    INFO_FILE,
+    CheckpointInfo,
+    LoadedCheckpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from models.device import choose_device
-from models.errors import CheckpointError, TrainingError
+from models.encoder import Encoder
+from models.errors import CheckpointError, TrainingError, WhiteningError
 from models.pixels import load_pixels
+from models.pooling import WHITENED_SIZE, Pooling
 from models.preprocess import Preprocess
 from models.recipes import TrainSettings, get_recipe
 from models.sources import ImageFile
 from models.training_run import EpochRecord, TrainingRun
+from models.whitening import Whitening, fit_whitening, sample_for_fit
+
+logger = logging.getLogger(__name__)
+
+ENCODED_AT_ONCE = 32
+"""Images in a batch of the last pass, which has no gradients to keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,7 @@ class TrainingReport:
     """A finished training.
 
     Attributes:
-        checkpoint: the best epoch's checkpoint, as saved.
+        checkpoint: the best epoch's checkpoint, as saved, with the whitening fitted to it.
         history: every epoch.
         best_epoch: the one with the lowest validation loss, which is kept.
         unreadable: one line for each file that was left out.
@@ -42,6 +61,7 @@ def train(
     settings: TrainSettings,
     out: Path,
     *,
+    whitened_size: int = WHITENED_SIZE,
     device: str = "auto",
     time_budget: float | None = None,
     resume: bool = False,
@@ -54,9 +74,12 @@ def train(
         files: images; labels are not looked at.
         settings: what decides the result.
         out: checkpoint folder, with TensorBoard logs in ``out/tensorboard``.
+        whitened_size: most values of the ``whitened`` vectors that the checkpoint shall offer;
+            0 leaves them out.
         device: ``auto``, ``cpu``, ``cuda``, ...
         time_budget: seconds for everything, reading included. Fewer epochs are planned where
-            ``settings.epochs`` would take longer, and the last one is cut short if need be.
+            ``settings.epochs`` would take longer, and the last one is cut short if need be. The
+            whitening is fitted after that, in less time than an epoch takes.
         resume: continue what an earlier, interrupted run left in ``out``; the result is the same
             as without the interruption (on the same machine, without a time budget).
         overwrite: replace a checkpoint that is in ``out``.
@@ -70,6 +93,8 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     started = perf_counter()
+    if whitened_size < 0:
+        raise TrainingError(f"whitened vectors of {whitened_size} values; 0 leaves them out")
     _check_folder(out, allowed=resume or overwrite)
     recipe = get_recipe(settings.recipe)
     preprocess = Preprocess(settings.image_size, recipe.mean, recipe.std)
@@ -89,13 +114,42 @@ def train(
         "best_epoch": run.best_epoch,
         "history": [asdict(record) for record in run.history],
     }
+    best = load_checkpoint(out)
+    whitening = None
+    if whitened_size:
+        whitening = _whitening(
+            best, loaded.pixels, size=whitened_size, device=device, progress=progress
+        )
     return TrainingReport(
-        checkpoint=describe_training(out, facts),
+        checkpoint=save_checkpoint(
+            out, best.model, preprocess, whitening=whitening, training=facts
+        ),
         history=tuple(run.history),
         best_epoch=run.best_epoch,
         unreadable=tuple(str(error) for error in loaded.unreadable),
         seconds=perf_counter() - started,
     )
+
+
+def _whitening(
+    checkpoint: LoadedCheckpoint, pixels: Tensor, *, size: int, device: str, progress: bool
+) -> Whitening | None:
+    """Fitted to the images, encoded as an index encodes them; None where it cannot be."""
+    encoder = Encoder(
+        checkpoint.model,
+        checkpoint.info.preprocess,
+        fingerprint=checkpoint.info.fingerprint,
+        device=device,
+    )
+    sample = sample_for_fit(len(pixels), Pooling.FLATTEN.size(encoder.latent_shape))
+    batches = torch.split(sample, ENCODED_AT_ONCE)
+    shown = tqdm(batches, desc="Whitening", unit="batch", disable=not progress)
+    flat = [Pooling.FLATTEN.apply(encoder.encode(pixels[batch])).cpu() for batch in shown]
+    try:
+        return fit_whitening(torch.cat(flat), size=size)
+    except WhiteningError as error:
+        logger.warning("no whitened vectors: %s", error)
+        return None
 
 
 def _check_folder(out: Path, *, allowed: bool) -> None:
