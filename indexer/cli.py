@@ -22,7 +22,7 @@ from indexer.layout import DataFolder, disk_bytes
 from indexer.settings import DATA_VARIABLE, Settings, calm_threads
 from indexer.types import DatasetInfo, Distance
 from models.errors import SimilarityError
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 
 if TYPE_CHECKING:
     from indexer.types import ResultRow, SearchResult, SyncReport
@@ -82,6 +82,15 @@ def _add_sync(parser: argparse.ArgumentParser) -> None:
         choices=list(Distance),
         default=[],
         help="collections to keep, repeatable; default: those there are, or both",
+    )
+    parser.add_argument(
+        "--pooling",
+        type=Pooling,
+        action="append",
+        choices=list(Pooling),
+        default=[],
+        help=f"vectors to keep beside {' and '.join(STANDARD)}, repeatable; default: those there "
+        f"are; {STANDARD[0]} alone: no others",
     )
     parser.add_argument(
         "--limit",
@@ -164,6 +173,7 @@ def run_sync(given: argparse.Namespace) -> None:
             data_dir=data_dir,
             dataset=given.dataset,
             distances=given.distance,
+            poolings=given.pooling,
             limit=given.limit,
             dry_run=given.dry_run,
         )

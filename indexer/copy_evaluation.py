@@ -155,7 +155,8 @@ def _pairs(
 ) -> list[CopyRow]:
     from models.baselines import encode_files
 
-    queries = encode_files(encoder, copies, title="Copies", progress=progress)
+    poolings = tuple(info.vector_sizes)
+    queries = encode_files(encoder, copies, poolings=poolings, title="Copies", progress=progress)
     return [
         _row(info.checkpoint, (pooling, distance), vectors, queries[pooling], chosen)
         for pooling, distance, vectors in stored_vectors(store, info)
@@ -173,7 +174,9 @@ def _baselines(
     from models.baselines import baselines
 
     rows = []
-    for baseline in baselines(info.arch, image_size=info.image_size, progress=progress):
+    for baseline in baselines(
+        info.arch, image_size=info.image_size, poolings=info.vector_sizes, progress=progress
+    ):
         collection, queries = baseline.vectors(files), baseline.vectors(copies)
         rows += [
             _row(baseline.name, (pooling, distance), vectors, queries[pooling], chosen)

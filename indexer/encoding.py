@@ -20,7 +20,7 @@ from indexer.schema import point_id
 from indexer.thumbnails import write_thumbnail
 from indexer.types import FailedFile, Point
 from models.errors import UnreadableImageError
-from models.pooling import LatentShape, Pooling
+from models.pooling import Pooling
 from models.sources import ImageFile
 
 if TYPE_CHECKING:
@@ -40,11 +40,15 @@ class ImageEncoder(Protocol):
     arch: str
     fingerprint: str
     preprocess: Preprocess
-    latent_shape: LatentShape
 
     @property
     def name(self) -> str:
         """``<arch>-<first 8 digits of the fingerprint>``."""
+        ...
+
+    @property
+    def vector_sizes(self) -> Mapping[Pooling, int]:
+        """The poolings there are, and the number of values of their vectors."""
         ...
 
     def vectors(self, pixels: Tensor, poolings: Iterable[Pooling]) -> Mapping[Pooling, Vector]:
@@ -59,11 +63,13 @@ class FileEncoder:
     Attributes:
         dataset: name of the dataset.
         encoder: what encodes.
+        poolings: the vectors that the point gets.
         thumbnails: folder of the thumbnails.
     """
 
     dataset: str
     encoder: ImageEncoder
+    poolings: tuple[Pooling, ...]
     thumbnails: Path
 
     def __call__(self, file: ImageFile) -> Point | FailedFile:
@@ -79,7 +85,7 @@ class FileEncoder:
         sha256 = hash_file(file.path)
         opened = read_image(file.path, self.encoder.preprocess)
         pixels = self.encoder.preprocess.pixels(opened.image)
-        pooled = self.encoder.vectors(pixels[None], Pooling)
+        pooled = self.encoder.vectors(pixels[None], self.poolings)
         vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
         payload = image_payload(self.dataset, file, opened, sha256)
         for pooling, vector in vectors.items():

@@ -333,7 +333,9 @@ def _baselines(
 ) -> Iterator[tuple[str, Pooling | None, Vector]]:
     from models.baselines import baselines
 
-    for baseline in baselines(info.arch, image_size=info.image_size, progress=progress):
+    for baseline in baselines(
+        info.arch, image_size=info.image_size, poolings=info.vector_sizes, progress=progress
+    ):
         for pooling, vectors in baseline.vectors(files).items():
             yield baseline.name, pooling, vectors
 
@@ -356,12 +358,12 @@ def self_retrieval(searcher: Searcher, dataset: str, *, progress: bool) -> list[
     for record in tqdm(records, desc="Every image as query", unit="image", disable=not progress):
         file = Path(info.root, str(record.payload["path"]))
         result = searcher.by_image(
-            dataset, file, poolings=list(Pooling), distances=info.distances, k=1
+            dataset, file, poolings=list(info.vector_sizes), distances=info.distances, k=1
         )
         for row in result.rows:
             found[row.pooling, row.distance] += row.hits[0].id == record.id
     return [
         SelfRetrieval(pooling, distance, found[pooling, distance], len(records))
-        for pooling in Pooling
+        for pooling in info.vector_sizes
         for distance in info.distances
     ]

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from indexer.changes import Changes, Rewrite, find_changes
 from indexer.encoding import FileCheck, FileEncoder, ImageEncoder, in_parallel
-from indexer.errors import DamagedIndexError, DatasetNotIndexedError
+from indexer.errors import DamagedIndexError, DatasetNotIndexedError, InvalidRequestError
 from indexer.layout import DataFolder
 from indexer.leftovers import keep_checkpoint, remove_leftovers
 from indexer.reading import file_payload
@@ -27,7 +27,7 @@ from indexer.schema import IndexSpec, check_dataset, point_id
 from indexer.store.base import IndexWriter, VectorStore
 from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
 from models.errors import SourceError
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 from models.sources import ImageFile, Source
 
 BATCH = 128
@@ -45,6 +45,7 @@ def sync(
     data_dir: Path,
     dataset: str | None = None,
     distances: Sequence[Distance] = (),
+    poolings: Sequence[Pooling] = (),
     limit: int | None = None,
     dry_run: bool = False,
     progress: bool = True,
@@ -60,6 +61,8 @@ def sync(
         data_dir: the data folder.
         dataset: name of the dataset; the source's own name by default.
         distances: the collections the index shall have. By default those it has, or all.
+        poolings: the named vectors it shall have beside the standard two. By default those it has.
+            Other ones than it has need every image encoded again.
         limit: look at the first files only; the images of the others stay as they are.
         dry_run: count what would be done, and write nothing at all.
         progress: show a bar on stderr.
@@ -67,13 +70,22 @@ def sync(
     Raises:
         CollectionBusyError: another process writes this dataset.
         DataFolderError: the data folder cannot be written.
-        InvalidRequestError: not a name for a dataset.
+        InvalidRequestError: not a name for a dataset, or a pooling that the encoder cannot do.
         SourceError: none of the images could be read; the index is left as it was.
         VectorSizeError: the encoder's vectors are longer than engines store.
     """
     name = check_dataset(dataset or source.name)
     published = _published(store, name)
-    spec = _spec(source, encoder, name, tuple(distances) or _default_distances(published))
+    spec = IndexSpec(
+        dataset=name,
+        arch=encoder.arch,
+        fingerprint=encoder.fingerprint,
+        image_size=encoder.preprocess.image_size,
+        distances=_distances(distances, published),
+        vector_sizes=_vector_sizes(poolings, published, encoder),
+        source=source.spec,
+        root=str(source.root.absolute()),
+    )
     job = _Sync(
         source=source,
         encoder=encoder,
@@ -100,23 +112,28 @@ def _published(store: VectorStore, dataset: str) -> DatasetInfo | None:
         return None
 
 
-def _default_distances(published: DatasetInfo | None) -> tuple[Distance, ...]:
-    return published.distances if published else tuple(Distance)
+def _distances(asked: Sequence[Distance], published: DatasetInfo | None) -> tuple[Distance, ...]:
+    """Those asked for, in their order; otherwise those there are, or all."""
+    if not asked:
+        return published.distances if published else tuple(Distance)
+    return tuple(distance for distance in Distance if distance in asked)
 
 
-def _spec(
-    source: Source, encoder: ImageEncoder, dataset: str, distances: tuple[Distance, ...]
-) -> IndexSpec:
-    return IndexSpec(
-        dataset=dataset,
-        arch=encoder.arch,
-        fingerprint=encoder.fingerprint,
-        image_size=encoder.preprocess.image_size,
-        distances=tuple(distance for distance in Distance if distance in distances),
-        vector_sizes={pooling: pooling.size(encoder.latent_shape) for pooling in Pooling},
-        source=source.spec,
-        root=str(source.root.absolute()),
-    )
+def _vector_sizes(
+    asked: Sequence[Pooling], published: DatasetInfo | None, encoder: ImageEncoder
+) -> dict[Pooling, int]:
+    """Of the standard poolings and those asked for, in their order; otherwise those there are."""
+    if not asked and published:
+        asked = tuple(published.vector_sizes)
+    wanted = [pooling for pooling in Pooling if pooling in (*STANDARD, *asked)]
+    for pooling in wanted:
+        if pooling not in encoder.vector_sizes:
+            raise InvalidRequestError(
+                f"{encoder.name} cannot make {pooling} vectors: its checkpoint has nothing fitted "
+                "for them; `python scripts/train.py SOURCE --out DIR --resume` adds that, "
+                f"`--pooling {STANDARD[0]}` does without"
+            )
+    return {pooling: encoder.vector_sizes[pooling] for pooling in wanted}
 
 
 @dataclass(slots=True)
@@ -239,7 +256,8 @@ class _Sync:
 
     def _encode(self, writer: IndexWriter, files: Sequence[ImageFile]) -> None:
         """Encode ``files`` and write their points; removal of what they replace comes later."""
-        work = FileEncoder(self.spec.dataset, self.encoder, self.folder.thumbnails)
+        poolings = tuple(self.spec.vector_sizes)
+        work = FileEncoder(self.spec.dataset, self.encoder, poolings, self.folder.thumbnails)
         outcomes = self._bar("encoding", work, files)
         for batch in iter(lambda: self._next(outcomes), []):
             points = [outcome for _, outcome in batch if isinstance(outcome, Point)]
@@ -320,6 +338,7 @@ def _is_base(published: DatasetInfo | None, spec: IndexSpec) -> bool:
     return (
         published is not None
         and published.fingerprint == spec.fingerprint
+        and published.vector_sizes == spec.vector_sizes
         and set(spec.distances) <= set(published.distances)
     )
 

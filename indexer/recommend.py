@@ -69,8 +69,8 @@ def recommend(
 ) -> Recommendation:
     """The smallest of the pairs that the data cannot tell from the best.
 
-    Among vectors of one size the order of :class:`Distance` decides. Pairs are compared one at a
-    time with the best, without a correction for their number: they are four.
+    Among vectors of one size the order of :class:`Distance` decides, then the mean. Pairs are
+    compared one at a time with the best, without a correction for their number: they are few.
     """
     best, *_ = ranked = sorted(pairs, key=lambda pair: pair.mean, reverse=True)
     equals = [pair for pair in ranked if _verdict(best, pair) is not Verdict.BETTER]
@@ -111,8 +111,8 @@ def _reason(
     if alone:
         return f"Take {chosen.pair}: best {metric}, {chosen.mean:.3f}, {shown}."
     return (
-        f"No difference in {metric} that the data can show: take {chosen.pair}, it is the smallest "
-        f"({chosen.size:,} values) of the best; {shown}."
+        f"No difference in {metric} that the data can show: take {chosen.pair}, none of the "
+        f"best is smaller ({chosen.size:,} values); {shown}."
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from indexer.evaluation import Evaluation, RetrievalScores
 
 _WIDTH = 120
-_FORM = "{:<29} {:<14} {:>12} {:>12} {:>12} {:>12} {:>12}"
+_FORM = "{:<29} {:<15} {:>12} {:>12} {:>12} {:>12} {:>12}"
 _INTERVALS = "± is half the width of the 95 % bootstrap interval over queries"
 
 
@@ -135,9 +135,9 @@ def _share_table(rows: Iterable[tuple[Contender, Mapping[str, Estimate]]]) -> st
         columns = list(zip(shares.items(), widths, strict=True))
         if not lines:
             names = "".join(f"{name:>{width}}" for (name, _), width in columns)
-            lines.append(f"{'':<29} {'pair':<14}{names}")
+            lines.append(f"{'':<29} {'pair':<15}{names}")
         values = "".join(f"{share.value:>{width}.3f}" for (_, share), width in columns)
-        lines.append(f"{contender.representation:<29} {contender.pair:<14}{values}")
+        lines.append(f"{contender.representation:<29} {contender.pair:<15}{values}")
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -46,6 +46,20 @@ def check_dataset(name: str) -> str:
             f"{name!r} cannot name a dataset: use 1 to 64 of a-z, 0-9, - and single _"
         )
     return name
+
+
+def check_poolings(dataset: str, stored: Collection[Pooling], asked: Iterable[Pooling]) -> None:
+    """Refuse to ask ``dataset`` for vectors that it does not have.
+
+    Raises:
+        InvalidRequestError: one of ``asked`` is not in ``stored``, which are named.
+    """
+    for pooling in asked:
+        if pooling not in stored:
+            raise InvalidRequestError(
+                f"dataset {dataset!r} has no {pooling} vectors, only {', '.join(stored)}; "
+                f"add them with `python -m indexer sync --pooling {pooling}`"
+            )
 
 
 def point_id(dataset: str, relative_path: str) -> UUID:

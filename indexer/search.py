@@ -19,6 +19,7 @@ from indexer.errors import (
 )
 from indexer.layout import DataFolder
 from indexer.reading import read_image
+from indexer.schema import check_poolings
 from indexer.store import VectorStore, open_store
 from indexer.thumbnails import thumbnail_path, write_thumbnail
 from indexer.types import (
@@ -125,6 +126,7 @@ class Searcher:
         """
         _check_k(k)
         info = self.describe(dataset)
+        check_poolings(dataset, info.vector_sizes, poolings)
         if checkpoint is not None:
             _check_checkpoint(checkpoint, info)
         clock = _Clock()
@@ -160,6 +162,7 @@ class Searcher:
         """
         _check_k(k)
         info = self.describe(dataset)
+        check_poolings(dataset, info.vector_sizes, poolings)
         clock = _Clock()
         with clock.timed("search"):
             records = {

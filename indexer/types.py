@@ -150,7 +150,7 @@ class DatasetInfo:
         checkpoint: ``<arch>-<fingerprint8>``.
         arch, fingerprint, image_size: of that checkpoint.
         distances: those that have a collection.
-        vector_sizes: number of values per pooling.
+        vector_sizes: the poolings that it has, and the number of values of their vectors.
         collections: physical names, in the order of ``distances``.
         source: SOURCE it was last synced with.
         root: folder that the images' relative paths start from.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,15 +38,22 @@ class Baseline:
     vectors: Callable[[Sequence[Path]], Mapping[Pooling | None, NDArray[np.float32]]]
 
 
-def baselines(arch: str, *, image_size: int, progress: bool) -> Iterator[Baseline]:
-    """All of them; random weights once for every way in which the recipes start."""
+def baselines(
+    arch: str, *, image_size: int, poolings: Iterable[Pooling], progress: bool
+) -> Iterator[Baseline]:
+    """All of them; random weights once for every way in which the recipes start.
+
+    Those have the ``poolings`` that need no fitting.
+    """
+    unfitted = tuple(pooling for pooling in poolings if not pooling.is_fitted)
     starts: dict[str, Recipe] = {}
     for recipe in RECIPES.values():
         starts.setdefault(recipe.initialisation, recipe)
     for start, recipe in starts.items():
         encoder = random_encoder(arch, recipe, image_size=image_size)
         yield Baseline(
-            f"random weights, {start} start", partial(_random_vectors, encoder, progress=progress)
+            f"random weights, {start} start",
+            partial(_random_vectors, encoder, poolings=unfitted, progress=progress),
         )
     yield Baseline(
         "colour layout + histogram",
@@ -64,14 +71,21 @@ def random_encoder(arch: str, recipe: Recipe, *, image_size: int, seed: int = 0)
 
 
 def _random_vectors(
-    encoder: Encoder, files: Sequence[Path], *, progress: bool
+    encoder: Encoder, files: Sequence[Path], *, poolings: Sequence[Pooling], progress: bool
 ) -> Mapping[Pooling | None, NDArray[np.float32]]:
-    vectors = encode_files(encoder, files, title="Random weights", progress=progress)
+    vectors = encode_files(
+        encoder, files, poolings=poolings, title="Random weights", progress=progress
+    )
     return {pooling: vectors[pooling] for pooling in vectors}
 
 
 def encode_files(
-    encoder: Encoder, files: Sequence[Path], *, title: str, progress: bool
+    encoder: Encoder,
+    files: Sequence[Path],
+    *,
+    poolings: Sequence[Pooling],
+    title: str,
+    progress: bool,
 ) -> dict[Pooling, NDArray[np.float32]]:
     """Vectors of image files. Shape per pooling: (N, D).
 
@@ -82,8 +96,8 @@ def encode_files(
     for file in tqdm(files, desc=title, unit="image", disable=not progress):
         opened = open_image(file, at_least=encoder.preprocess.image_size)
         pixels = encoder.preprocess.pixels(opened.image)
-        rows.append(encoder.vectors(pixels.unsqueeze(0), Pooling))
-    return {pooling: np.concatenate([row[pooling] for row in rows]) for pooling in Pooling}
+        rows.append(encoder.vectors(pixels.unsqueeze(0), poolings))
+    return {pooling: np.concatenate([row[pooling] for row in rows]) for pooling in poolings}
 
 
 LAYOUT_SIDE = 8

@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import CheckpointError, SimilarityError
 from models.layers import Activation
-from models.pooling import LatentShape
+from models.pooling import LatentShape, Pooling
 from models.preprocess import Preprocess
 from models.registry import get_architecture
 
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from models.autoencoder import ConvAutoencoder
+    from models.whitening import Whitening
 
 WEIGHTS_FILE = "model.safetensors"
 INFO_FILE = "model.json"
 FORMAT_VERSION = 1
+WHITENING_FORMAT_VERSION = 2
+"""With a whitening beside the weights, which a reader of format 1 would take for damage."""
+_WHITENING_MEAN, _WHITENING_PROJECTION = "whitening.mean", "whitening.projection"
+_UNFITTED = tuple(pooling for pooling in Pooling if not pooling.is_fitted)
 
 
 def checkpoint_name(arch: str, fingerprint: str) -> str:
@@ -44,7 +49,8 @@ class CheckpointInfo:
         arch: name of the architecture.
         output: activation of the reconstruction.
         preprocess: how images become the model's input.
-        fingerprint: 64 hex digits over weights and preprocessing.
+        fingerprint: 64 hex digits over weights, whitening and preprocessing.
+        poolings: those that can be had from this checkpoint.
         training: how it was made: settings, history, numbers of images. For people and plots;
             nothing is rebuilt from it.
     """
@@ -53,6 +59,7 @@ class CheckpointInfo:
     output: Activation
     preprocess: Preprocess
     fingerprint: str
+    poolings: tuple[Pooling, ...] = _UNFITTED
     training: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -64,6 +71,30 @@ class CheckpointInfo:
     def latent_shape(self) -> LatentShape:
         """(C, H, W) of one image."""
         return get_architecture(self.arch).latent_shape(self.preprocess.image_size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedCheckpoint:
+    """A checkpoint in memory.
+
+    Attributes:
+        model: the autoencoder, on the CPU in evaluation mode.
+        whitening: what ``whitened`` vectors are made with, where the checkpoint has it.
+        info: what ``model.json`` says.
+    """
+
+    model: ConvAutoencoder
+    whitening: Whitening | None
+    info: CheckpointInfo
+
+
+def stored_tensors(model: ConvAutoencoder, whitening: Whitening | None) -> dict[str, Tensor]:
+    """What ``model.safetensors`` holds, by name."""
+    tensors: dict[str, Tensor] = dict(model.state_dict())
+    if whitening is not None:
+        tensors[_WHITENING_MEAN] = whitening.mean
+        tensors[_WHITENING_PROJECTION] = whitening.projection
+    return tensors
 
 
 def fingerprint_of(weights: Mapping[str, Tensor], arch: str, preprocess: Preprocess) -> str:
@@ -83,58 +114,49 @@ def save_checkpoint(
     model: ConvAutoencoder,
     preprocess: Preprocess,
     *,
+    whitening: Whitening | None = None,
     training: Mapping[str, object] | None = None,
 ) -> CheckpointInfo:
-    """Write both files into ``folder``, each replaced in one step.
+    """Write both files into ``folder``, each replaced in one step, the one after the other.
 
     Raises:
         CheckpointError: the folder cannot be written.
     """
     from safetensors.torch import save
 
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    stored = stored_tensors(model, whitening)
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in stored.items()}
     arch = model.architecture.name
-    fingerprint = fingerprint_of(weights, arch, preprocess)
-    info = CheckpointInfo(arch, model.output, preprocess, fingerprint, dict(training or {}))
+    info = CheckpointInfo(
+        arch=arch,
+        output=model.output,
+        preprocess=preprocess,
+        fingerprint=fingerprint_of(tensors, arch, preprocess),
+        poolings=_UNFITTED if whitening is None else tuple(Pooling),
+        training=dict(training or {}),
+    )
+    weights, description = folder / f"{WEIGHTS_FILE}.new", folder / f"{INFO_FILE}.new"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{WEIGHTS_FILE}.new"
-        beside.write_bytes(save(weights))
-        beside.replace(folder / WEIGHTS_FILE)
-        _write_info(folder, info)
+        weights.write_bytes(save(tensors))
+        description.write_text(json.dumps(_as_json(info), indent=2) + "\n")
+        weights.replace(folder / WEIGHTS_FILE)
+        description.replace(folder / INFO_FILE)
     except OSError as error:
         raise CheckpointError(f"cannot write the checkpoint {folder}: {error}") from error
     return info
-
-
-def describe_training(folder: Path, training: Mapping[str, object]) -> CheckpointInfo:
-    """Replace what ``model.json`` says of the training; weights and fingerprint stay.
-
-    Raises:
-        CheckpointError: no checkpoint in ``folder``, or it cannot be written.
-    """
-    info = replace(read_info(folder), training=dict(training))
-    try:
-        _write_info(folder, info)
-    except OSError as error:
-        raise CheckpointError(f"cannot write the checkpoint {folder}: {error}") from error
-    return info
-
-
-def _write_info(folder: Path, info: CheckpointInfo) -> None:
-    beside = folder / f"{INFO_FILE}.new"
-    beside.write_text(json.dumps(_as_json(info), indent=2) + "\n")
-    beside.replace(folder / INFO_FILE)
 
 
 def _as_json(info: CheckpointInfo) -> dict[str, object]:
+    fitted = any(pooling.is_fitted for pooling in info.poolings)
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": WHITENING_FORMAT_VERSION if fitted else FORMAT_VERSION,
         "arch": info.arch,
         "output": info.output,
         "preprocess": info.preprocess.as_json(),
         "latent_shape": list(info.latent_shape),
         "fingerprint": info.fingerprint,
+        "poolings": list(info.poolings),
         "training": dict(info.training),
     }
 
@@ -156,16 +178,17 @@ def read_info(folder: Path) -> CheckpointInfo:
     except (OSError, ValueError) as error:
         raise _damaged(folder, f"{INFO_FILE} cannot be read") from error
     try:
-        if content["format_version"] != FORMAT_VERSION:
+        if content["format_version"] not in (FORMAT_VERSION, WHITENING_FORMAT_VERSION):
             raise CheckpointError(
-                f"{folder} has checkpoint format {content['format_version']!r}, "
-                f"this program reads {FORMAT_VERSION}; train it again"
+                f"{folder} has checkpoint format {content['format_version']!r}, this program reads "
+                f"{FORMAT_VERSION} and {WHITENING_FORMAT_VERSION}; train it again"
             )
         return CheckpointInfo(
             arch=get_architecture(str(content["arch"])).name,
             output=content["output"],
             preprocess=Preprocess.from_json(content["preprocess"]),
             fingerprint=str(content["fingerprint"]),
+            poolings=tuple(each for each in Pooling if each in content.get("poolings", _UNFITTED)),
             training=content.get("training", {}),
         )
     except CheckpointError:
@@ -174,8 +197,8 @@ def read_info(folder: Path) -> CheckpointInfo:
         raise _damaged(folder, f"{INFO_FILE}: {error}") from error
 
 
-def load_checkpoint(folder: Path) -> tuple[ConvAutoencoder, CheckpointInfo]:
-    """Rebuild the autoencoder, on the CPU in evaluation mode.
+def load_checkpoint(folder: Path) -> LoadedCheckpoint:
+    """Rebuild what :func:`save_checkpoint` was given.
 
     Raises:
         CheckpointError: no checkpoint there, or a damaged one; the weights are checked against the
@@ -189,18 +212,28 @@ def load_checkpoint(folder: Path) -> tuple[ConvAutoencoder, CheckpointInfo]:
 
     info = read_info(folder)
     try:
-        weights = load_file(folder / WEIGHTS_FILE)
+        tensors = load_file(folder / WEIGHTS_FILE)
     except (OSError, SafetensorError) as error:
         raise _damaged(folder, f"{WEIGHTS_FILE} cannot be read") from error
-    if fingerprint_of(weights, info.arch, info.preprocess) != info.fingerprint:
+    if fingerprint_of(tensors, info.arch, info.preprocess) != info.fingerprint:
         raise _damaged(folder, f"{WEIGHTS_FILE} is not the one that {INFO_FILE} describes")
     with UnallocatedParameters():  # no time lost on initial values that are replaced at once
         model = ConvAutoencoder(get_architecture(info.arch), output=info.output)
     try:
-        model.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
+        whitening = _take_whitening(tensors, info)
+        model.load_state_dict(tensors, assign=True)
+    except (KeyError, ValueError, RuntimeError) as error:
         raise _damaged(folder, f"{WEIGHTS_FILE} does not fit {info.arch}") from error
-    return model.eval(), info
+    return LoadedCheckpoint(model.eval(), whitening, info)
+
+
+def _take_whitening(tensors: dict[str, Tensor], info: CheckpointInfo) -> Whitening | None:
+    """The whitening among ``tensors``, which it is taken out of."""
+    from models.whitening import Whitening
+
+    if Pooling.WHITENED not in info.poolings:
+        return None
+    return Whitening(tensors.pop(_WHITENING_MEAN), tensors.pop(_WHITENING_PROJECTION))
 
 
 def copy_checkpoint(source: Path, target: Path) -> None:

@@ -8,6 +8,8 @@ SimilarityError
 |-- WeightsError                pretrained weights that cannot be had or do not fit
 |-- CheckpointError             a checkpoint that is absent, damaged or not one
 |-- TrainingError               training that cannot start, resume or go on
+|-- PoolingError                a pooling that an encoder cannot do
+|-- WhiteningError              images that no whitening can be fitted to
 `-- (indexer.errors)            everything about the index
 """
 
@@ -55,3 +57,11 @@ class CheckpointError(SimilarityError):
 
 class TrainingError(SimilarityError):
     """Training that cannot start, resume or go on."""
+
+
+class PoolingError(SimilarityError):
+    """A pooling that an encoder cannot do, for nothing was fitted for it."""
+
+
+class WhiteningError(SimilarityError):
+    """Images that no whitening can be fitted to."""

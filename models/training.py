@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from models.checkpoint import INFO_FILE, CheckpointInfo, describe_training
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.checkpoint import (
+    INFO_FILE,
+    CheckpointInfo,
+    LoadedCheckpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from models.device import choose_device
-from models.errors import CheckpointError, TrainingError
+from models.encoder import Encoder
+from models.errors import CheckpointError, TrainingError, WhiteningError
 from models.pixels import load_pixels
+from models.pooling import WHITENED_SIZE, Pooling
 from models.preprocess import Preprocess
 from models.recipes import TrainSettings, get_recipe
 from models.registry import get_architecture
 from models.sources import ImageFile
 from models.training_run import EpochRecord, TrainingRun
+from models.whitening import Whitening, fit_whitening, sample_for_fit
+
+logger = logging.getLogger(__name__)
+
+ENCODED_AT_ONCE = 32
+"""Images in a batch of the last pass, which has no gradients to keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +43,8 @@ class TrainingReport:
     """A finished training.
 
     Attributes:
-        checkpoint: the best epoch's checkpoint, as saved; with no epochs, the start's.
+        checkpoint: the best epoch's checkpoint, as saved, with the whitening fitted to it; with no
+            epochs, the start's.
         history: every epoch.
         best_epoch: the one with the lowest validation loss, which is kept; 0 with no epochs.
         unreadable: one line for each file that was left out.
@@ -43,6 +63,7 @@ def train(
     settings: TrainSettings,
     out: Path,
     *,
+    whitened_size: int = WHITENED_SIZE,
     device: str = "auto",
     time_budget: float | None = None,
     resume: bool = False,
@@ -52,12 +73,16 @@ def train(
     """Train an autoencoder on ``files`` and keep its best epoch in the checkpoint folder ``out``.
 
     Args:
-        files: images; labels are not looked at, and with no epochs the images are not either.
+        files: images; labels are not looked at. With no epochs the images only serve to fit the
+            whitening, and without one they are not read.
         settings: what decides the result.
         out: checkpoint folder, with TensorBoard logs in ``out/tensorboard``.
+        whitened_size: most values of the ``whitened`` vectors that the checkpoint shall offer;
+            0 leaves them out.
         device: ``auto``, ``cpu``, ``cuda``, ...
         time_budget: seconds for everything, reading included. Fewer epochs are planned where
-            ``settings.epochs`` would take longer, and the last one is cut short if need be.
+            ``settings.epochs`` would take longer, and the last one is cut short if need be. The
+            whitening is fitted after that, in less time than an epoch takes.
         resume: continue what an earlier, interrupted run left in ``out``; the result is the same
             as without the interruption (on the same machine, without a time budget).
         overwrite: replace a checkpoint that is in ``out``.
@@ -72,12 +97,15 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     started = perf_counter()
+    if whitened_size < 0:
+        raise TrainingError(f"whitened vectors of {whitened_size} values; 0 leaves them out")
     _check_folder(out, allowed=resume or overwrite)
     recipe = get_recipe(settings.recipe)
     pretrained = get_architecture(settings.arch).pretrained(settings.start, progress=progress)
     normalisation = pretrained or recipe
     preprocess = Preprocess(settings.image_size, normalisation.mean, normalisation.std)
-    loaded = load_pixels(files if settings.epochs else (), preprocess, progress=progress)
+    needed = files if settings.epochs or whitened_size else ()
+    loaded = load_pixels(needed, preprocess, progress=progress)
     if settings.epochs and len(loaded.files) < 2:
         raise TrainingError(f"{len(loaded.files)} readable images; training needs at least 2")
     run = TrainingRun(settings, preprocess, loaded, choose_device(device), pretrained)
@@ -94,13 +122,42 @@ def train(
         "best_epoch": run.best_epoch,
         "history": [asdict(record) for record in run.history],
     }
+    best = load_checkpoint(out)
+    whitening = None
+    if whitened_size and loaded.files:
+        whitening = _whitening(
+            best, loaded.pixels, size=whitened_size, device=device, progress=progress
+        )
     return TrainingReport(
-        checkpoint=describe_training(out, facts),
+        checkpoint=save_checkpoint(
+            out, best.model, preprocess, whitening=whitening, training=facts
+        ),
         history=tuple(run.history),
         best_epoch=run.best_epoch,
         unreadable=tuple(str(error) for error in loaded.unreadable),
         seconds=perf_counter() - started,
     )
+
+
+def _whitening(
+    checkpoint: LoadedCheckpoint, pixels: Tensor, *, size: int, device: str, progress: bool
+) -> Whitening | None:
+    """Fitted to the images, encoded as an index encodes them; None where it cannot be."""
+    encoder = Encoder(
+        checkpoint.model,
+        checkpoint.info.preprocess,
+        fingerprint=checkpoint.info.fingerprint,
+        device=device,
+    )
+    sample = sample_for_fit(len(pixels), Pooling.FLATTEN.size(encoder.latent_shape))
+    batches = torch.split(sample, ENCODED_AT_ONCE)
+    shown = tqdm(batches, desc="Whitening", unit="batch", disable=not progress)
+    flat = [Pooling.FLATTEN.apply(encoder.encode(pixels[batch])).cpu() for batch in shown]
+    try:
+        return fit_whitening(torch.cat(flat), size=size)
+    except WhiteningError as error:
+        logger.warning("no whitened vectors: %s", error)
+        return None
 
 
 def _check_folder(out: Path, *, allowed: bool) -> None:

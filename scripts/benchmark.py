@@ -60,7 +60,7 @@ def measure(arguments: argparse.Namespace) -> list[Measurement]:
     from indexer.reading import read_image
     from models.baselines import random_encoder
     from models.demo_images import generate
-    from models.pooling import Pooling
+    from models.pooling import STANDARD
     from models.recipes import RECIPES
     from models.sources import open_source
 
@@ -83,7 +83,7 @@ def measure(arguments: argparse.Namespace) -> list[Measurement]:
                 batch = preprocess.normalize(preprocess.pixels(square)[None])
                 with torch.inference_mode():
                     latent = model.encode(batch)
-                for pooling in Pooling:
+                for pooling in STANDARD:
                     pooling.apply(latent).numpy()
 
         stages: dict[str, Callable[[], object]] = {
@@ -94,10 +94,10 @@ def measure(arguments: argparse.Namespace) -> list[Measurement]:
                 )
             ),
             "encode only": lambda: list(
-                in_parallel(lambda _: encoder.vectors(pixels, Pooling), files)
+                in_parallel(lambda _: encoder.vectors(pixels, STANDARD), files)
             ),
             "pipeline": lambda: list(
-                in_parallel(FileEncoder("bench", encoder, root / "thumbs"), files)
+                in_parallel(FileEncoder("bench", encoder, STANDARD, root / "thumbs"), files)
             ),
         }
         return run_rounds(stages, arguments.rounds)

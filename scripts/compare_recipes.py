@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
-from models.pooling import Pooling
+from models.pooling import STANDARD
 from models.recipes import COLOURS, RECIPES, TrainSettings
 from models.registry import describe_names
 
@@ -115,15 +115,15 @@ def compare(arguments: argparse.Namespace) -> dict[str, object]:
     labels = [file.label for file in source.files]
 
     def encoded(encoder: Encoder, title: str) -> dict[str, Vector]:
-        vectors = encode_files(encoder, files, title=title, progress=True)
-        return {str(pooling): vectors[pooling] for pooling in Pooling}
+        vectors = encode_files(encoder, files, poolings=STANDARD, title=title, progress=True)
+        return {str(pooling): vectors[pooling] for pooling in STANDARD}
 
     rows: list[dict[str, object]] = []
     trainings: list[dict[str, object]] = []
     for settings in variants(arguments):
         name = f"{settings.recipe}, colour {settings.colour}"
         with tempfile.TemporaryDirectory() as out:
-            report = train(source.files, settings, Path(out))
+            report = train(source.files, settings, Path(out), whitened_size=0)
             encoder = Encoder.load(Path(out))
         trainings.append({"name": name, **report.checkpoint.training})
         rows += [

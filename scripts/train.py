@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.schema import MAX_VECTOR_SIZE
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
-from models.pooling import Pooling
+from models.pooling import WHITENED_SIZE, Pooling
 from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings
 from models.registry import describe_names, get_architecture
 
@@ -50,6 +50,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="keep: colour tells kinds apart, as in most photographs; ignore: it misleads",
     )
     add("--seed", type=int, default=0, help="of split, weights, order and views")
+    add(
+        "--whiten",
+        type=int,
+        default=WHITENED_SIZE,
+        metavar="N",
+        help="most values of the whitened vectors that an index may have of it; 0: none",
+    )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ...")
     add("--time-budget", type=float, metavar="SECONDS", help="plan for at most this long")
     add("--resume", action="store_true", help="go on where an interrupted run stopped")
@@ -88,6 +95,7 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
         source.files,
         settings,
         arguments.out,
+        whitened_size=arguments.whiten,
         device=arguments.device,
         time_budget=arguments.time_budget,
         resume=arguments.resume,

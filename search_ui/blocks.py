@@ -10,7 +10,7 @@ import gradio as gr
 
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, Distance
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 from search_ui import components, handlers
 from search_ui.queries import MAX_K
 
@@ -86,9 +86,10 @@ def _settings() -> Settings:
                 elem_id="dataset",
             ),
             k=gr.Slider(1, MAX_K, value=8, step=1, label="Similar images", elem_id="k"),
+            # All that there may be, for the same reason; each dataset then shows its own.
             poolings=gr.CheckboxGroup(
-                handlers.pooling_choices(),
-                value=[str(pooling) for pooling in Pooling],
+                handlers.named_poolings(Pooling),
+                value=[str(pooling) for pooling in STANDARD],
                 label="Pooling",
                 elem_id="poolings",
             ),
@@ -108,12 +109,12 @@ def _bind_opening(parts: Parts) -> None:
         opening = handlers.open_page(parts.searcher)
         chosen = opening.info.name if opening.info else None
         dataset = gr.Dropdown(opening.datasets, value=chosen, visible=len(opening.datasets) > 1)
-        return dataset, _distance_group(opening.info), opening.picks, opening.board
+        return dataset, *_groups(opening.info), opening.picks, opening.board
 
     settings = parts.settings
     parts.page.load(
         open_page,
-        outputs=[settings.dataset, settings.distances, parts.picks, parts.board],
+        outputs=[settings.dataset, settings.poolings, settings.distances, parts.picks, parts.board],
         show_progress="hidden",
         api_visibility="private",
     ).then(None, js=_READY, api_visibility="private")
@@ -140,7 +141,7 @@ def _bind_search(parts: Parts) -> None:
 
     def choose_dataset(name: object) -> tuple[Any, ...]:
         info, picks = handlers.choose_dataset(parts.searcher, name)
-        return _distance_group(info), picks
+        return *_groups(info), picks
 
     settings = parts.settings
     inputs = [parts.query, *settings.inputs()]
@@ -156,11 +157,11 @@ def _bind_search(parts: Parts) -> None:
         show_progress="hidden",
         api_visibility="private",
     ).then(None, js=_IDLE, api_visibility="private")
-    # The new dataset may lack a distance: its own choices come first, then the search.
+    # The new dataset may have other poolings and distances: its own come first, then the search.
     settings.dataset.input(
         choose_dataset,
         inputs=settings.dataset,
-        outputs=[settings.distances, parts.picks],
+        outputs=[settings.poolings, settings.distances, parts.picks],
         show_progress="hidden",
         api_visibility="private",
     ).then(
@@ -173,6 +174,10 @@ def _bind_search(parts: Parts) -> None:
     )
 
 
-def _distance_group(info: DatasetInfo | None) -> gr.CheckboxGroup:
-    choices = handlers.distance_choices(info)
+def _groups(info: DatasetInfo | None) -> tuple[gr.CheckboxGroup, gr.CheckboxGroup]:
+    """Poolings and distances of the dataset, all of them chosen."""
+    return _all_of(handlers.pooling_choices(info)), _all_of(handlers.distance_choices(info))
+
+
+def _all_of(choices: list[tuple[str, str]]) -> gr.CheckboxGroup:
     return gr.CheckboxGroup(choices=choices, value=[value for _, value in choices])

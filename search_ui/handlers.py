@@ -6,7 +6,7 @@ Everything here is free of Gradio, and every value that a browser sent is checke
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +17,7 @@ from indexer.errors import PointNotFoundError
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, SearchResult
 from models.errors import SimilarityError, UnreadableImageError
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 from search_ui.queries import (
     BadQueryError,
     Query,
@@ -34,7 +34,13 @@ View = dict[str, Any]
 PICKS = 10
 GALLERY = 40
 """Images on the start board: five rows of eight at 1440 pixels."""
-POOLING_NAMES = {Pooling.MAXPOOL: "Max pool", Pooling.FLATTEN: "Flatten"}
+POOLING_NAMES = {
+    Pooling.MAXPOOL: "Max pool",
+    Pooling.FLATTEN: "Flatten",
+    Pooling.AVERAGE: "Average",
+    Pooling.GEM: "GeM",
+    Pooling.WHITENED: "Whitened",
+}
 DISTANCE_NAMES = {Distance.COSINE: "Cosine", Distance.EUCLID: "Euclidean"}
 SCORE_MEANINGS = {
     Distance.COSINE: ("1 = same direction", "higher is closer"),
@@ -117,7 +123,7 @@ def search(
         query = parse_query(payload, uploads)
         plan = Plan(
             k=parse_k(k),
-            poolings=parse_choices(poolings, Pooling),
+            poolings=tuple(p for p in parse_choices(poolings, Pooling) if p in info.vector_sizes),
             distances=tuple(d for d in parse_choices(distances, Distance) if d in info.distances),
         )
         if query is None or _of_another_dataset(query, info):
@@ -309,9 +315,14 @@ def _pick_views(searcher: Searcher, info: DatasetInfo, count: int) -> list[View]
     ]
 
 
-def pooling_choices() -> list[tuple[str, str]]:
-    """(text, value) of every pooling."""
-    return [(POOLING_NAMES[pooling], str(pooling)) for pooling in Pooling]
+def pooling_choices(info: DatasetInfo | None) -> list[tuple[str, str]]:
+    """(text, value) of the poolings that the dataset can be searched with."""
+    return named_poolings(info.vector_sizes if info else STANDARD)
+
+
+def named_poolings(poolings: Iterable[Pooling]) -> list[tuple[str, str]]:
+    """(text, value) of each."""
+    return [(POOLING_NAMES[pooling], str(pooling)) for pooling in poolings]
 
 
 def distance_choices(info: DatasetInfo | None) -> list[tuple[str, str]]:

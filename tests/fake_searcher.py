@@ -15,9 +15,15 @@ from indexer.errors import DatasetNotIndexedError, PointNotFoundError
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, SearchResult
 from models.errors import UnreadableImageError
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 
-GRIDS = {Pooling.MAXPOOL: 2, Pooling.FLATTEN: 6}
+GRIDS = {
+    Pooling.MAXPOOL: 2,
+    Pooling.FLATTEN: 6,
+    Pooling.AVERAGE: 1,
+    Pooling.GEM: 3,
+    Pooling.WHITENED: 4,
+}
 
 
 def draw_pictures(folder: Path, *, kinds: int = 5, of_each: int = 8) -> list[tuple[Path, str]]:
@@ -63,11 +69,13 @@ class FakeSearcher(Searcher):
         *,
         names: Sequence[str] = ("hills",),
         distances: Sequence[Distance] = tuple(Distance),
+        poolings: Sequence[Pooling] = STANDARD,
     ) -> None:
         self.folder = folder
         self.files = {uuid5(NAMESPACE_URL, str(file)): (file, label) for file, label in pictures}
         self.names = list(names)
         self.distances = tuple(distances)
+        self.poolings = tuple(poolings)
         self.vectors = {
             pooling: np.stack([describe(file, grid) for file, _ in pictures])
             for pooling, grid in GRIDS.items()
@@ -90,7 +98,7 @@ class FakeSearcher(Searcher):
                 fingerprint="1a2b3c4d",
                 image_size=64,
                 distances=self.distances,
-                vector_sizes=dict.fromkeys(Pooling, 12),
+                vector_sizes={pooling: 3 * GRIDS[pooling] ** 2 for pooling in self.poolings},
                 collections=(),
                 source="demo",
                 root=str(self.folder),

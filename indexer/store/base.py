@@ -18,8 +18,8 @@ class IndexWriter(Protocol):
     """One sync's hold on one dataset: changes are seen by readers only after ``publish``.
 
     Changes that were acknowledged survive a kill: the next writer for the same spec finds them.
-    A writer for the spec that is published starts from its points; for another checkpoint it
-    starts empty (or from its own interrupted work).
+    A writer for the spec that is published starts from its points; for another checkpoint, or other
+    vectors, it starts empty (or from its own interrupted work).
     """
 
     def records(self) -> Iterator[Record]:
@@ -86,6 +86,9 @@ class VectorStore(Protocol):
         """The ``limit`` nearest points, best first, without those in ``exclude``.
 
         Equal scores are ordered by id, so that the same question has the same answer.
+
+        Raises:
+            InvalidRequestError: the index has no vectors of that pooling.
         """
         ...
 

@@ -21,7 +21,7 @@ from indexer.errors import (
     VectorSizeError,
 )
 from indexer.layout import DataFolder
-from indexer.schema import MAX_VECTOR_SIZE, IndexSpec, check_dataset
+from indexer.schema import MAX_VECTOR_SIZE, IndexSpec, check_dataset, check_poolings
 from indexer.store import edge_shard
 from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_shard import ShardGoneError
@@ -45,7 +45,7 @@ class EdgeStore:
 
     Args:
         data_dir: the data folder; made by the first writer.
-        hnsw_from: number of images from which maxpool gets a graph.
+        hnsw_from: number of images from which vectors of moderate size get a graph.
     """
 
     def __init__(self, data_dir: Path, *, hnsw_from: int = edge_shard.HNSW_FROM) -> None:
@@ -102,7 +102,9 @@ class EdgeStore:
         excluded = frozenset(exclude)
 
         def ask(shard: EdgeShard, pointer: Pointer) -> list[ScoredPoint]:
-            size = pointer.spec.vector_sizes[pooling]
+            sizes = pointer.spec.vector_sizes
+            check_poolings(dataset, sizes, [pooling])
+            size = sizes[pooling]
             edge_shard.check_vector(vector, size, f"{pooling} vector of the query")
             return edge_shard.nearest(
                 shard,
@@ -111,7 +113,7 @@ class EdgeStore:
                 vector,
                 limit=limit,
                 exclude=excluded,
-                exact=pooling is not Pooling.MAXPOOL or pointer.images < self._hnsw_from,
+                exact=not edge_shard.has_graph(size) or pointer.images < self._hnsw_from,
             )
 
         return self._read(dataset, distance, ask)

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
 
 HNSW_FROM = 25_000
-"""Images from which maxpool gets a graph; below it an exact scan takes a few milliseconds."""
+"""Images from which vectors get a graph; below it an exact scan takes a few milliseconds."""
+
+GRAPH_SIZE = 2_048
+"""Values of the longest vectors that get a graph. At 4,096 values one took some 15 times as long to
+build as at 512: longer vectors are compared exactly and kept on disk."""
 
 HNSW_EF = 256
 """Width of the graph search: 0.996 of the exact neighbours on a hard synthetic set."""
@@ -107,28 +111,32 @@ def load_shard(path: Path, *, images: int | None = None) -> edge.EdgeShard:
 
 
 def build_graph(path: Path, distance: Distance, sizes: Mapping[Pooling, int]) -> None:
-    """Give maxpool of the (closed) shard at ``path`` its HNSW graph. Blocks the interpreter."""
+    """Give the (closed) shard at ``path`` its HNSW graphs. Blocks the interpreter."""
     with engine_errors(f"indexing {path}"):
         shard = edge.EdgeShard.load(str(path), _config(distance, sizes, graph=True))
         shard.optimize()
         shard.close()
 
 
-def _config(distance: Distance, sizes: Mapping[Pooling, int], *, graph: bool) -> edge.EdgeConfig:
+def has_graph(size: int) -> bool:
+    """Whether vectors of ``size`` values get a graph in a collection that is large enough."""
+    return size <= GRAPH_SIZE
+
+
+def _vector(distance: Distance, size: int) -> edge.EdgeVectorParams:
+    if has_graph(size):
+        return edge.EdgeVectorParams(size, _DISTANCES[distance])
     none = edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=_FULL_SCAN_KB)
-    vectors = {
-        Pooling.MAXPOOL.value: edge.EdgeVectorParams(sizes[Pooling.MAXPOOL], _DISTANCES[distance]),
-        Pooling.FLATTEN.value: edge.EdgeVectorParams(
-            sizes[Pooling.FLATTEN],
-            _DISTANCES[distance],
-            hnsw_config=none,  # a graph here takes 16 times as long to build
-            memory=edge.Memory.Cold,
-        ),
-    }
+    return edge.EdgeVectorParams(
+        size, _DISTANCES[distance], hnsw_config=none, memory=edge.Memory.Cold
+    )
+
+
+def _config(distance: Distance, sizes: Mapping[Pooling, int], *, graph: bool) -> edge.EdgeConfig:
     return edge.EdgeConfig(
-        vectors=vectors,
+        vectors={name.value: _vector(distance, size) for name, size in sizes.items()},
         hnsw_config=edge.HnswIndexConfig(m=32, ef_construct=200, full_scan_threshold=_FULL_SCAN_KB),
-        # The engine's own threshold counts bytes: it would build a graph for 270 flatten vectors.
+        # The engine's own threshold counts bytes, ours images.
         optimizers=edge.EdgeOptimizersConfig(
             indexing_threshold=_ALWAYS_KB if graph else _NEVER_KB, default_segment_number=2
         ),

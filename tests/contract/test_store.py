@@ -18,6 +18,7 @@ import pytest
 from indexer.errors import (
     CollectionBusyError,
     DatasetNotIndexedError,
+    InvalidRequestError,
     StoreError,
     VectorSizeError,
 )
@@ -29,6 +30,7 @@ from models.pooling import Pooling
 REPOSITORY = Path(__file__).parents[2]
 BACK_ENDS: dict[str, Callable[[Path], VectorStore]] = {"edge": open_store}
 SIZES = {Pooling.MAXPOOL: 2, Pooling.FLATTEN: 4}
+ALL_SIZES = SIZES | {p: 3 + i for i, p in enumerate(Pooling) if p not in SIZES}
 BOTH = tuple(Distance)
 
 
@@ -254,6 +256,80 @@ def test_vectors_that_cannot_be_compared_are_refused(
 def test_vectors_beyond_a_server_s_limit_are_refused_with_their_size(store: VectorStore) -> None:
     with pytest.raises(VectorSizeError, match=r"flatten.*65537.*65536"):
         store.writer(spec(vector_sizes={Pooling.MAXPOOL: 2, Pooling.FLATTEN: 65_537}))
+
+
+# --- further named vectors
+
+
+def full_point(name: str, *, nearest: Pooling) -> Point:
+    """A point with every pooling there is; (1, 0, ...) is like its vector of ``nearest`` alone."""
+    vectors = {}
+    for pooling, size in ALL_SIZES.items():
+        vector = np.zeros(size, np.float32)
+        vector[0 if pooling is nearest else 1] = 2
+        vectors[pooling] = vector
+    payload = {"path": name} | {f"norm_{pooling}": 2.0 for pooling in ALL_SIZES}
+    return Point(point_id("pets", name), vectors, payload)
+
+
+@pytest.mark.parametrize("distance", Distance)
+def test_every_pooling_is_stored_read_back_and_searched_by_its_name(
+    store: VectorStore, distance: Distance
+) -> None:
+    points = [full_point(f"like {pooling}", nearest=pooling) for pooling in ALL_SIZES]
+    publish(store, *points, of=spec(vector_sizes=ALL_SIZES))
+    assert store.describe("pets").vector_sizes == ALL_SIZES
+    for pooling, size in ALL_SIZES.items():
+        asked = (1.0, *[0.0] * (size - 1))
+        assert query(store, *asked, pooling=pooling, distance=distance)[0][0] == f"like {pooling}"
+    [record] = store.retrieve("pets", Distance.EUCLID, [points[0].id], with_vectors=True)
+    assert record.payload == points[0].payload
+    assert {name: vector.tolist() for name, vector in record.vectors.items()} == {
+        name: vector.tolist() for name, vector in points[0].vectors.items()
+    }
+
+
+@pytest.mark.parametrize("pooling", [pooling for pooling in Pooling if pooling not in SIZES])
+def test_a_pooling_that_is_not_stored_is_refused_with_those_that_are(
+    store: VectorStore, pooling: Pooling
+) -> None:
+    publish(store, point("a"))
+    with pytest.raises(InvalidRequestError, match=f"no {pooling} vectors, only maxpool, flatten"):
+        query(store, 1, 1, pooling=pooling)
+
+
+@pytest.mark.parametrize("pooling", Pooling)
+def test_no_vector_may_be_missing_or_too_long(store: VectorStore, pooling: Pooling) -> None:
+    whole = full_point("a", nearest=pooling)
+    vectors = {name: vector for name, vector in whole.vectors.items() if name is not pooling}
+    with (
+        closing(store.writer(spec(vector_sizes=ALL_SIZES))) as writer,
+        pytest.raises(StoreError, match=f"no {pooling} vector"),
+    ):
+        writer.upsert([replace(whole, vectors=vectors)])
+    with pytest.raises(VectorSizeError, match=rf"{pooling}.*65537.*65536"):
+        store.writer(spec(vector_sizes=ALL_SIZES | {pooling: 65_537}))
+
+
+@pytest.mark.parametrize(("old", "new"), [(SIZES, ALL_SIZES), (ALL_SIZES, SIZES)])
+def test_other_poolings_start_empty_and_replace_the_old_only_at_publish(
+    store: VectorStore, old: dict[Pooling, int], new: dict[Pooling, int]
+) -> None:
+    def points(name: str, sizes: dict[Pooling, int]) -> Point:
+        made = full_point(name, nearest=Pooling.MAXPOOL)
+        return replace(made, vectors={pooling: made.vectors[pooling] for pooling in sizes})
+
+    publish(store, points("old", old), of=spec(vector_sizes=old))
+    with closing(store.writer(spec(vector_sizes=new))) as writer:
+        assert list(writer.records()) == []
+        writer.upsert([points("new", new)])
+        assert paths(store) == ["old"]
+        assert query(store, 1, 0) == [("old", 1.0)]
+    with closing(store.writer(spec(vector_sizes=new))) as writer:
+        assert [record.payload["path"] for record in writer.records()] == ["new"]
+        writer.publish()
+    assert store.describe("pets").vector_sizes == new
+    assert query(store, 1, 0) == [("new", 1.0)]
 
 
 # --- what survives

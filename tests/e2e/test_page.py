@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from indexer.types import Distance
+from models.pooling import STANDARD, Pooling
 from tests.fake_searcher import FakeSearcher, draw_hills
 from tests.page_server import GRADIO_WARNS
 
@@ -275,6 +276,19 @@ def test_another_dataset_brings_its_own_picks_and_distances(
     expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
     page.locator("#pick-grid .pick").first.click()
     expect(rows(page)).to_have_count(2)
+
+
+@pytest.mark.parametrize("poolings", [STANDARD, tuple(Pooling)])
+def test_the_poolings_of_the_dataset_are_offered_and_all_chosen(
+    open_page: Open, pictures: list[tuple[Path, str]], poolings: tuple[Pooling, ...]
+) -> None:
+    page = open_page(source=FakeSearcher(pictures[0][0].parents[1], pictures, poolings=poolings))
+    choices = page.locator("#poolings input[type=checkbox]")
+    expect(choices).to_have_count(len(poolings))
+    page.locator("#pick-grid .pick").first.click()
+    expect(rows(page)).to_have_count(2 * len(poolings))
+    choices.last.uncheck()
+    expect(rows(page)).to_have_count(2 * len(poolings) - 2)
 
 
 def test_on_a_phone_results_are_seen_and_nothing_overflows(open_page: Open, photo: Path) -> None:

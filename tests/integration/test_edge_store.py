@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -203,28 +204,51 @@ def test_an_idle_shard_is_let_go_and_opened_again(
         assert count(store) == 3
 
 
-def test_large_collections_get_a_graph_for_maxpool_and_find_what_a_scan_finds(
-    data: Path,
+def test_vectors_of_moderate_size_get_a_graph_in_large_collections_and_longer_ones_do_not(
+    data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = points(600)
+
+    def ask(store: EdgeStore, pooling: Pooling) -> list[list[UUID]]:
+        return [
+            [
+                hit.id
+                for hit in store.query(
+                    "pets", Distance.COSINE, pooling, point.vectors[pooling], limit=5
+                )
+            ]
+            for point in stored[:10]
+        ]
+
     with closing(EdgeStore(data)) as exact:
         publish(exact, *stored)
-        expected = [
-            exact.query(
-                "pets", Distance.COSINE, Pooling.MAXPOOL, p.vectors[Pooling.MAXPOOL], limit=5
-            )
-            for p in stored[:10]
-        ]
-    with closing(EdgeStore(data, hnsw_from=500)) as store:
-        publish(store, *points(1, start=600))
-        pointer = store._pointer("pets")
-        with store._lease(pointer, Distance.COSINE).use() as shard:
-            assert shard.info().indexed_vectors_count > 0
-        for p, hits in zip(stored, expected, strict=False):
-            found = store.query(
-                "pets", Distance.COSINE, Pooling.MAXPOOL, p.vectors[Pooling.MAXPOOL], limit=5
-            )
-            assert found[0].id == hits[0].id == p.id
+        expected = {pooling: ask(exact, pooling) for pooling in SPEC.vector_sizes}
+    for longest, graphs in ((15, {Pooling.MAXPOOL}), (16, set(SPEC.vector_sizes)), (7, set())):
+        monkeypatch.setattr(edge_shard, "GRAPH_SIZE", longest)
+        with closing(EdgeStore(data, hnsw_from=500)) as store:
+            store.drop("pets")
+            publish(store, *stored)
+            assert graphs_on_disk(data) == graphs
+            for pooling in SPEC.vector_sizes:
+                found = ask(store, pooling)
+                assert [hits[0] for hits in found] == [hits[0] for hits in expected[pooling]]
+                if pooling not in graphs:
+                    assert found == expected[pooling]
+
+
+def graphs_on_disk(data: Path) -> set[Pooling]:
+    """Poolings whose index has links between vectors, in all segments and collections."""
+    found: dict[Pooling, set[bool]] = {pooling: set() for pooling in SPEC.vector_sizes}
+    for pooling in SPEC.vector_sizes:
+        for path in data.rglob(f"vector_index-{pooling}/hnsw_config.json"):
+            found[pooling].add(json.loads(path.read_text())["m"] > 0)
+    assert all(len(answers) == 1 for answers in found.values())
+    return {pooling for pooling, answers in found.items() if answers == {True}}
+
+
+def test_the_study_s_maxpool_gets_a_graph_and_its_flatten_does_not() -> None:
+    assert edge_shard.has_graph(1_024)
+    assert not edge_shard.has_graph(4_096)
 
 
 def test_small_collections_get_no_graph(store: EdgeStore) -> None:

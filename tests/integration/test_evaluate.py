@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from indexer.copy_evaluation import ORIGINALS, choose_originals, evaluate_copies, original_ranks
@@ -21,23 +23,38 @@ from models.checkpoint import save_checkpoint
 from models.copies import COPIES
 from models.encoder import Encoder
 from models.initialisation import new_model
+from models.pooling import STANDARD, Pooling
 from models.preprocess import Preprocess
 from models.recipes import RECIPES
 from models.sources import open_source
+from models.whitening import fit_whitening
 from scripts import evaluate
 
 RECIPE = RECIPES["retrieval"]
 
 
-def index(folder: Path, data: Path, checkpoint: Path) -> None:
+def index(
+    folder: Path, data: Path, checkpoint: Path, *, poolings: Sequence[Pooling] = STANDARD
+) -> None:
     """Everything below ``folder`` through an untrained model1 at 32 px."""
     if not checkpoint.exists():
         model = new_model("model1", RECIPE, seed=1)
-        save_checkpoint(checkpoint, model, Preprocess(32, RECIPE.mean, RECIPE.std))
+        whitening = fit_whitening(torch.rand(9, 256, generator=torch.Generator().manual_seed(0)))
+        save_checkpoint(
+            checkpoint, model, Preprocess(32, RECIPE.mean, RECIPE.std), whitening=whitening
+        )
     with closing(open_store(data)) as store:
         source = open_source(str(folder), workspace=data / "sources")
         encoder = Encoder.load(checkpoint)
-        sync(source, encoder, store, checkpoint=checkpoint, data_dir=data, progress=False)
+        sync(
+            source,
+            encoder,
+            store,
+            checkpoint=checkpoint,
+            data_dir=data,
+            poolings=poolings,
+            progress=False,
+        )
 
 
 @pytest.fixture
@@ -98,6 +115,45 @@ def test_without_labels_copies_judge(unlabelled: Path, capsys: pytest.CaptureFix
         assert row["overall"]["recall_at_1"]["value"] == pytest.approx(np.mean(kinds))
     pixels = content["rows"][-1]["by_kind"]
     assert pixels["jpeg10"]["recall_at_1"]["value"] > 0.5
+
+
+@pytest.mark.parametrize("way", [(), ("--copies",)])
+def test_every_stored_pair_is_judged_beside_random_weights_of_what_needs_no_fitting(
+    photos: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    way: tuple[str, ...],
+) -> None:
+    index(photos, data, tmp_path / "checkpoint", poolings=list(Pooling))
+    arguments = ("photos", "--data-dir", str(data), *way)
+    rows = json.loads(run(capsys, *arguments, "--json"))["rows"]
+    judged: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        judged.setdefault(row["representation"], []).append((row["pooling"], row["distance"]))
+    model, *others = judged
+    assert model.startswith("model1-")
+    assert judged[model] == [(p, d) for p in Pooling for d in Distance]
+    assert [name for name in others if "random weights" in name] == others[:2]
+    for name in others[:2]:
+        assert judged[name] == [(p, d) for p in Pooling if not p.is_fitted for d in Distance]
+    assert max(map(len, run(capsys, *arguments).splitlines())) <= 120
+
+
+@pytest.mark.parametrize("poolings", [list(STANDARD), list(Pooling)])
+def test_every_image_finds_itself_under_every_stored_pair(
+    photos: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    poolings: list[Pooling],
+) -> None:
+    index(photos, data, tmp_path / "checkpoint", poolings=poolings)
+    rows = json.loads(run(capsys, "photos", "--data-dir", str(data), "--self", "--json"))
+    assert [(row["pooling"], row["distance"]) for row in rows] == [
+        (pooling, distance) for pooling in poolings for distance in Distance
+    ]
+    assert all(row["found"] == row["queries"] == 12 for row in rows)
 
 
 def test_copies_can_be_asked_for_with_labels(

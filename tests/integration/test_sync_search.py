@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -32,12 +33,12 @@ from indexer.store import VectorStore, open_store
 from indexer.thumbnails import THUMBNAIL_SIDE
 from indexer.types import Distance, SyncReport
 from models.errors import SourceError, UnreadableImageError
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 from models.preprocess import Preprocess
 from models.sources import open_source
 from tests.fake_encoder import FakeEncoder, make_checkpoint
 
-PAIRS = [(pooling, distance) for pooling in Pooling for distance in Distance]
+ALL = list(Pooling)
 Sync = Callable[..., SyncReport]
 
 
@@ -97,15 +98,16 @@ def recolour(path: Path, colour: tuple[int, int, int] = (7, 77, 7)) -> None:
 # --- sync
 
 
-def test_every_image_finds_itself_first_in_all_four_pairs(
-    run: Sync, searcher: Searcher, photos: Path
+@pytest.mark.parametrize("poolings", [list(STANDARD), ALL])
+def test_every_image_finds_itself_first_in_all_pairs(
+    run: Sync, searcher: Searcher, photos: Path, poolings: list[Pooling]
 ) -> None:
-    assert counts(run()) == {"added": 12}
+    assert counts(run(poolings=poolings)) == {"added": 12}
+    assert list(searcher.describe("photos").vector_sizes) == poolings
+    pairs = [(pooling, distance) for pooling in poolings for distance in Distance]
     for path in sorted(photos.rglob("*.png")):
-        result = searcher.by_image(
-            "photos", path, poolings=list(Pooling), distances=list(Distance), k=3
-        )
-        assert [(row.pooling, row.distance) for row in result.rows] == PAIRS
+        result = searcher.by_image("photos", path, poolings=poolings, distances=list(Distance), k=3)
+        assert [(row.pooling, row.distance) for row in result.rows] == pairs
         for row in result.rows:
             assert row.hits[0].path == path.relative_to(photos).as_posix()
             best = 1.0 if row.distance is Distance.COSINE else 0.0
@@ -127,10 +129,15 @@ def test_a_second_sync_changes_nothing_and_encodes_nothing(
 def test_payload_is_what_the_documentation_says(
     run: Sync, store: VectorStore, photos: Path
 ) -> None:
-    run()
+    run(poolings=ALL)
     file = photos / "warm" / "00.png"
     payload = payloads(store)["warm/00.png"]
-    assert payload.pop("norm_flatten") > payload.pop("norm_maxpool") > 0
+    [record] = store.retrieve(
+        "photos", Distance.EUCLID, [point_id("photos", "warm/00.png")], with_vectors=True
+    )
+    for pooling in ALL:
+        length = float(np.linalg.norm(record.vectors[pooling]))
+        assert payload.pop(f"norm_{pooling}") == pytest.approx(length)
     assert len(payload.pop("sha256")) == 64
     assert len(payload.pop("phash")) == 16
     assert payload == {
@@ -166,29 +173,34 @@ def test_only_new_and_changed_images_are_encoded(
     }
 
 
-@pytest.mark.parametrize("distances", [[Distance.COSINE], list(Distance)])
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        {"poolings": poolings, "distances": distances}
+        for poolings in (list(STANDARD), ALL)
+        for distances in ([Distance.COSINE], list(Distance))
+    ],
+)
 def test_a_moved_file_keeps_its_vectors_and_takes_its_new_label(
     run: Sync,
     checkpoint: Path,
     photos: Path,
     searcher: Searcher,
-    distances: list[Distance],
+    pairs: dict[str, list],
 ) -> None:
-    run(distances=distances)
-    before = {
-        d: searcher.by_image("photos", photos / "warm" / "04.png", distances=[d]) for d in distances
-    }
+    run(**pairs)
+    before = searcher.by_image("photos", photos / "warm" / "04.png", **pairs)
     (photos / "warm" / "04.png").rename(photos / "cold" / "moved.png")
     encoder = FakeEncoder.load(checkpoint)
     assert counts(run(encoder=encoder)) == {"moved": 1, "unchanged": 11}
     assert encoder.encoded == 0
     [record] = [r for r in searcher.records("photos") if r.payload["path"] == "cold/moved.png"]
     assert record.payload["label"] == "cold"
-    for distance in distances:
-        after = searcher.by_image("photos", photos / "cold" / "moved.png", distances=[distance])
-        assert after.rows[0].hits[0].path == "cold/moved.png"
-        assert [hit.score for hit in after.rows[0].hits] == pytest.approx(
-            [hit.score for hit in before[distance].rows[0].hits], abs=1e-6
+    after = searcher.by_image("photos", photos / "cold" / "moved.png", **pairs)
+    for old, new in zip(before.rows, after.rows, strict=True):
+        assert new.hits[0].path == "cold/moved.png"
+        assert [hit.score for hit in new.hits] == pytest.approx(
+            [hit.score for hit in old.hits], abs=1e-5
         )
 
 
@@ -325,11 +337,91 @@ def test_without_distances_a_sync_keeps_those_there_are(run: Sync, store: Vector
     assert [name.rsplit("__")[-1] for name in report.collections] == ["cosine", "euclid"]
 
 
+def test_a_new_index_has_the_standard_poolings_and_further_ones_on_demand(
+    run: Sync, store: VectorStore, checkpoint: Path
+) -> None:
+    run()
+    assert tuple(store.describe("photos").vector_sizes) == STANDARD
+    encoder = FakeEncoder.load(checkpoint)
+    assert counts(run(poolings=[Pooling.WHITENED, Pooling.GEM], encoder=encoder)) == {"added": 12}
+    assert encoder.encoded == 12
+    assert store.describe("photos").vector_sizes == {
+        Pooling.MAXPOOL: 3, Pooling.FLATTEN: 48, Pooling.GEM: 3, Pooling.WHITENED: 40
+    }  # fmt: skip
+
+
+def test_without_poolings_a_sync_keeps_those_there_are_and_one_of_the_standard_drops_them(
+    run: Sync, store: VectorStore, checkpoint: Path, photos: Path
+) -> None:
+    run(poolings=[Pooling.AVERAGE])
+    recolour(photos / "warm" / "00.png")
+    encoder = FakeEncoder.load(checkpoint)
+    assert counts(run(encoder=encoder)) == {"updated": 1, "unchanged": 11}
+    assert encoder.encoded == 1
+    assert tuple(store.describe("photos").vector_sizes) == (*STANDARD, Pooling.AVERAGE)
+    assert counts(run(poolings=[Pooling.MAXPOOL])) == {"added": 12}
+    assert tuple(store.describe("photos").vector_sizes) == STANDARD
+    assert "norm_average" not in payloads(store)["warm/00.png"]
+
+
+def test_the_old_poolings_are_searched_until_the_new_ones_are_all_there(
+    run: Sync, searcher: Searcher, checkpoint: Path, photos: Path
+) -> None:
+    image = photos / "warm" / "00.png"
+
+    class Meanwhile(FakeEncoder):
+        def vectors(self, *arguments):
+            assert searcher.by_image("photos", image).rows[0].hits[0].path == "warm/00.png"
+            with pytest.raises(InvalidRequestError, match="no gem vectors, only maxpool, flatten"):
+                searcher.by_image("photos", image, poolings=[Pooling.GEM])
+            return super().vectors(*arguments)
+
+    run()
+    run(encoder=Meanwhile.load(checkpoint), poolings=[Pooling.GEM])
+    assert searcher.by_image("photos", image, poolings=[Pooling.GEM]).rows[0].hits
+
+
+def test_an_interrupted_change_of_poolings_is_continued(
+    run: Sync, checkpoint: Path, store: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(FakeEncoder):
+        def vectors(self, *arguments):
+            if self.encoded == 8:
+                raise KeyboardInterrupt
+            return super().vectors(*arguments)
+
+    monkeypatch.setattr("indexer.pipeline.BATCH", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    run()
+    with pytest.raises(KeyboardInterrupt):
+        run(encoder=Interrupted.load(checkpoint), poolings=[Pooling.GEM])
+    assert tuple(store.describe("photos").vector_sizes) == STANDARD
+    assert counts(run(poolings=[Pooling.GEM])) == {"added": 4, "unchanged": 8}
+    assert tuple(store.describe("photos").vector_sizes) == (*STANDARD, Pooling.GEM)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_whitened_vectors_are_refused_of_a_checkpoint_without_a_whitening(
+    run: Sync, checkpoint: Path, store: VectorStore, dry_run: bool
+) -> None:
+    plain = FakeEncoder.load(checkpoint)
+    plain.whitening = None
+    refusal = rf"{plain.name} cannot make whitened vectors"
+    with pytest.raises(InvalidRequestError, match=refusal):
+        run(encoder=plain, poolings=[Pooling.WHITENED], dry_run=dry_run)
+    assert store.datasets() == []
+    run(poolings=[Pooling.WHITENED])
+    with pytest.raises(InvalidRequestError, match=refusal):
+        run(encoder=plain, dry_run=dry_run)
+    assert plain.encoded == 0
+    assert counts(run(encoder=plain, poolings=[Pooling.MAXPOOL], dry_run=dry_run)) == {"added": 12}
+
+
 def test_vectors_too_long_for_an_engine_are_refused_before_any_work(
     run: Sync, checkpoint: Path
 ) -> None:
     encoder = FakeEncoder.load(checkpoint)
-    encoder.latent_shape = (512, 14, 14)
+    encoder.latent_shape, encoder.whitening = (512, 14, 14), None
     with pytest.raises(VectorSizeError, match="flatten"):
         run(encoder=encoder)
     assert encoder.encoded == 0
@@ -418,8 +510,8 @@ def test_an_answer_that_another_checkpoint_overtook_is_refused(
 def test_a_search_by_id_leaves_the_image_out_and_agrees_with_the_one_by_file(
     run: Sync, searcher: Searcher, photos: Path
 ) -> None:
-    run()
-    pairs = {"poolings": list(Pooling), "distances": list(Distance)}
+    run(poolings=ALL)
+    pairs = {"poolings": ALL, "distances": list(Distance)}
     by_file = searcher.by_image("photos", photos / "warm" / "04.png", k=6, **pairs)
     by_id = searcher.by_id("photos", point_id("photos", "warm/04.png"), k=5, **pairs)
     assert by_id.query is not None
@@ -478,6 +570,18 @@ def test_k_outside_its_limits_is_refused(
         searcher.by_image("photos", photos / "warm" / "00.png", k=k)
     with pytest.raises(InvalidRequestError, match="1 to 1000"):
         searcher.by_id("photos", uuid4(), k=k)
+
+
+@pytest.mark.parametrize("pooling", [pooling for pooling in Pooling if pooling not in STANDARD])
+def test_a_pooling_that_the_dataset_lacks_is_refused_with_those_it_has(
+    run: Sync, searcher: Searcher, photos: Path, pooling: Pooling
+) -> None:
+    run()
+    refusal = f"'photos' has no {pooling} vectors, only maxpool, flatten; .*--pooling {pooling}"
+    with pytest.raises(InvalidRequestError, match=refusal):
+        searcher.by_image("photos", photos / "warm" / "00.png", poolings=[*STANDARD, pooling])
+    with pytest.raises(InvalidRequestError, match=refusal):
+        searcher.by_id("photos", point_id("photos", "warm/00.png"), poolings=[pooling])
 
 
 def test_questions_without_an_answer_are_refused(

@@ -7,7 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from models.baselines import colour_layout_histogram, encode_files, random_encoder, raw_pixels
+from models.baselines import (
+    baselines,
+    colour_layout_histogram,
+    encode_files,
+    random_encoder,
+    raw_pixels,
+)
 from models.pooling import Pooling
 from models.recipes import RECIPES
 
@@ -44,7 +50,9 @@ def test_colours_are_compared_by_place_and_by_share(files: list[Path]) -> None:
 def test_random_encoders_repeat_by_seed(files: list[Path], recipe) -> None:  # type: ignore[no-untyped-def]
     def vectors(seed: int) -> np.ndarray:
         encoder = random_encoder("model1", recipe, image_size=32, seed=seed)
-        return encode_files(encoder, files, title="", progress=False)[Pooling.MAXPOOL]
+        return encode_files(encoder, files, poolings=[Pooling.MAXPOOL], title="", progress=False)[
+            Pooling.MAXPOOL
+        ]
 
     assert vectors(0).shape == (3, 256)
     assert np.array_equal(vectors(0), vectors(0))
@@ -57,3 +65,13 @@ def test_making_a_random_encoder_leaves_the_global_random_state_alone() -> None:
     torch.manual_seed(0)
     random_encoder("model1", RECIPES["retrieval"], image_size=32)
     assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("poolings", [(Pooling.MAXPOOL,), tuple(Pooling)])
+def test_random_weights_have_the_poolings_that_need_no_fitting(
+    files: list[Path], poolings: tuple[Pooling, ...]
+) -> None:
+    unfitted = [pooling for pooling in poolings if not pooling.is_fitted]
+    for baseline in baselines("model1", image_size=32, poolings=iter(poolings), progress=False):
+        found = list(baseline.vectors(files))
+        assert found == (unfitted if "random weights" in baseline.name else [None])

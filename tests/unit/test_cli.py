@@ -105,6 +105,7 @@ def test_the_module_runs() -> None:
         ["search", "a.jpg"],
         ["search", "a.jpg", "--dataset", "x", "-k", "0"],
         ["search", "a.jpg", "--dataset", "x", "--pooling", "mean"],
+        ["sync", "photos", "--checkpoint", "c", "--pooling", "mean"],
         ["sync", "photos", "--checkpoint", "c", "--limit", "none"],
     ],
 )
@@ -151,6 +152,36 @@ def test_search_prints_json_as_documented(run: Run, photos: Path, checkpoint: Pa
         {"rank", "id", "score", "path", "label", "width", "height"}
     ] * 3
     assert (hits[0]["path"], hits[0]["label"], hits[0]["score"]) == ("warm/04.png", "warm", 0.0)
+
+
+def test_further_poolings_are_kept_and_searched_by_name(
+    run: Run, fail: Run, photos: Path, checkpoint: Path
+) -> None:
+    image = photos / "warm" / "04.png"
+    run("sync", photos, "--checkpoint", checkpoint)
+    search = ("search", image, "--dataset", "photos", "--pooling", "whitened", "--json")
+    assert "has no whitened vectors, only maxpool, flatten" in fail(*search)
+    run("sync", photos, "--checkpoint", checkpoint, "--pooling", "whitened", "--pooling", "average")
+    assert json.loads(run(*search))["hits"][0]["path"] == "warm/04.png"
+    vectors = "maxpool 3, flatten 48, average 3, whitened 40"
+    assert vectors in run("status", "photos")
+    run("sync", photos, "--checkpoint", checkpoint)
+    assert vectors in run("status", "photos")
+    run("sync", photos, "--checkpoint", checkpoint, "--pooling", "maxpool")
+    assert "maxpool 3, flatten 48\n" in run("status", "photos")
+
+
+def test_whitened_vectors_of_a_checkpoint_without_them(
+    fail: Run, photos: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Plain(FakeEncoder):
+        def __init__(self, fingerprint: str) -> None:
+            super().__init__(fingerprint)
+            self.whitening = None
+
+    monkeypatch.setattr("models.encoder.Encoder", Plain)
+    error = fail("sync", photos, "--checkpoint", checkpoint, "--pooling", "whitened")
+    assert "cannot make whitened vectors" in error
 
 
 def test_search_prints_a_table_of_eight(run: Run, photos: Path, checkpoint: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from indexer.errors import CollectionBusyError
 from indexer.types import Distance, SearchResult
-from models.pooling import Pooling
+from models.pooling import STANDARD, Pooling
 from search_ui import handlers
 from search_ui.queries import MAX_K
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
@@ -136,6 +136,27 @@ def test_a_distance_that_the_dataset_lacks_is_left_out(
     assert handlers.distance_choices(searcher.datasets()[0]) == [("Cosine", "cosine")]
 
 
+@pytest.mark.parametrize("poolings", [list(STANDARD), list(Pooling)])
+def test_the_poolings_of_the_dataset_are_offered_and_searched_and_no_others(
+    searcher: FakeSearcher,
+    uploads: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    poolings: list[Pooling],
+) -> None:
+    monkeypatch.setattr(searcher, "poolings", tuple(poolings))
+    offered = handlers.pooling_choices(searcher.datasets()[0])
+    names = ["Max pool", "Flatten", "Average", "GeM", "Whitened"][: len(poolings)]
+    assert offered == list(zip(names, map(str, poolings), strict=True))
+    board = ask(searcher, stored(searcher), uploads, poolings=list(map(str, Pooling)))
+    assert [row["name"] for row in board["rows"]] == [
+        f"{name} · {distance}" for name in names for distance in ("Cosine", "Euclidean")
+    ]
+
+
+def test_without_a_dataset_the_standard_poolings_are_offered() -> None:
+    assert [value for _, value in handlers.pooling_choices(None)] == ALL_POOLINGS
+
+
 @pytest.mark.parametrize("payload", [None, {}])
 def test_without_a_query_the_page_invites(
     searcher: FakeSearcher, uploads: Path, payload: object
@@ -158,7 +179,7 @@ def test_a_query_of_another_dataset_is_forgotten(searcher: FakeSearcher, uploads
         {"k": True},
         {"k": float("nan")},
         {"k": None},
-        {"poolings": ["maxpool", "average"]},
+        {"poolings": ["maxpool", "median"]},
         {"poolings": "maxpool"},
         {"poolings": [["maxpool"]]},
         {"distances": ["dot"]},

@@ -3,7 +3,7 @@ from uuid import UUID
 import pytest
 
 from indexer.errors import InvalidRequestError
-from indexer.schema import IndexSpec, check_dataset, dataset_of, point_id
+from indexer.schema import IndexSpec, check_dataset, check_poolings, dataset_of, point_id
 from indexer.types import Distance
 from models.pooling import Pooling
 
@@ -37,3 +37,11 @@ def test_names_that_cannot_be_part_of_a_collection_are_refused(name: str) -> Non
     with pytest.raises(InvalidRequestError, match="cannot name a dataset"):
         check_dataset(name)
     assert check_dataset("my_pets-2") == "my_pets-2"
+
+
+def test_a_pooling_that_is_not_stored_is_refused_with_those_that_are() -> None:
+    check_poolings("pets", SPEC.vector_sizes, [Pooling.FLATTEN, Pooling.MAXPOOL])
+    with pytest.raises(
+        InvalidRequestError, match=r"'pets' has no gem vectors, only maxpool, flatten; .*sync"
+    ):
+        check_poolings("pets", SPEC.vector_sizes, [Pooling.MAXPOOL, Pooling.GEM])

@@ -14,11 +14,14 @@ from PIL import Image
 
 from models.checkpoint import load_checkpoint, read_info
 from models.errors import CheckpointError, ImageSizeError, TrainingError
+from models.pixels import load_pixels
+from models.pooling import Pooling
 from models.recipes import LOSSES, RECIPES, SCHEDULERS, TrainSettings
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.training import train
 from models.training_run import TrainingRun, split
+from models.whitening import fit_whitening
 
 SMALL = TrainSettings(arch="model1", image_size=32, epochs=3, batch_size=8, seed=1)
 
@@ -40,7 +43,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[ImageFile]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(folder)[0].state_dict()
+    return load_checkpoint(folder).model.state_dict()
 
 
 def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
@@ -250,6 +253,59 @@ def test_the_split_is_85_to_15_disjoint_and_by_seed(count: int, held_out: int) -
     assert len(validation_part) == held_out
     assert sorted(torch.cat([train_part, validation_part]).tolist()) == list(range(count))
     assert torch.equal(split(count, seed=0)[0], train_part)
+
+
+def test_the_whitening_is_fitted_to_all_readable_images_with_the_best_weights(
+    files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validation = iter([1.0, 2.0, 3.0])
+    monkeypatch.setattr(TrainingRun, "_validate", lambda _run: (next(validation), 0.0, 0.0, 0.0))
+    train(files, SMALL, tmp_path, whitened_size=7, progress=False)
+    loaded = load_checkpoint(tmp_path)
+    pixels = load_pixels(files, loaded.info.preprocess, progress=False).pixels
+    with torch.inference_mode():
+        latent = loaded.model.encode(loaded.info.preprocess.normalize(pixels))
+    expected = fit_whitening(latent.flatten(1), size=7)
+    assert loaded.whitening is not None
+    assert torch.allclose(loaded.whitening.mean, expected.mean, atol=1e-5)
+    ours, theirs = (each.apply(latent.flatten(1)) for each in (loaded.whitening, expected))
+    assert torch.allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-2)  # whatever the signs
+
+
+@pytest.mark.parametrize(("asked", "size"), [(128, 19), (5, 5), (0, None)])
+def test_whitened_vectors_have_the_size_that_was_asked_for_or_are_left_out(
+    files: list[ImageFile], tmp_path: Path, asked: int, size: int | None
+) -> None:
+    report = train(files, SMALL, tmp_path, whitened_size=asked, progress=False)
+    loaded = load_checkpoint(tmp_path)
+    assert loaded.info == report.checkpoint
+    assert (None if loaded.whitening is None else loaded.whitening.size) == size
+    assert (Pooling.WHITENED in report.checkpoint.poolings) is (size is not None)
+    assert len(report.checkpoint.training["history"]) == 3
+
+
+def test_a_whitening_can_be_added_to_a_finished_training_and_be_taken_away(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    plain = train(files, SMALL, tmp_path, whitened_size=0, progress=False)
+    once = train(files, SMALL, tmp_path, resume=True, whitened_size=4, progress=False)
+    assert Pooling.WHITENED in once.checkpoint.poolings
+    again = train(files, SMALL, tmp_path, resume=True, whitened_size=0, progress=False)
+    assert again.checkpoint == plain.checkpoint
+
+
+def test_images_that_look_the_same_have_no_whitening_and_that_is_said(
+    files: list[ImageFile], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = train([files[0]] * 3, SMALL, tmp_path, progress=False)
+    assert Pooling.WHITENED not in report.checkpoint.poolings
+    assert "no whitened vectors: the vectors of 3 images do not differ" in caplog.text
+
+
+def test_a_negative_size_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="0 leaves them out"):
+        train([], SMALL, tmp_path / "ck", whitened_size=-1, progress=False)
+    assert not (tmp_path / "ck").exists()
 
 
 def test_dead_channels_are_counted_and_warned_of(

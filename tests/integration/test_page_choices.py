@@ -1,0 +1,80 @@
+"""Which poolings the served page offers, and what it does with a choice it did not offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from models.pooling import STANDARD, Pooling
+from tests.fake_searcher import FakeSearcher, draw_pictures
+from tests.integration.test_page_security import fire
+from tests.page_server import GRADIO_WARNS, served
+
+pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+
+
+class OpenPage:
+    """A served page, its events by what fires them."""
+
+    def __init__(self, client: httpx.Client, searcher: FakeSearcher) -> None:
+        self.client = client
+        self.searcher = searcher
+        self.config: dict[str, Any] = client.get("/config").json()
+
+    def event(self, trigger: str, *, of: str | None = None) -> int:
+        """Number of the event; ``of`` is the id of the element."""
+        elements = {part["props"].get("elem_id"): part["id"] for part in self.config["components"]}
+        return next(
+            index
+            for index, event in enumerate(self.config["dependencies"])
+            for target, name in event["targets"]
+            if name == trigger and (of is None or target == elements[of])
+        )
+
+    def search(self, poolings: Sequence[str]) -> Any:
+        """The board, asked from a page that this server has not opened; None: refused."""
+        query = {"dataset": "hills", "id": str(next(iter(self.searcher.files)))}
+        data = [query, "hills", 8, list(poolings), ["cosine"]]
+        answer = fire(self.client, self.event("submit", of="query-image"), data)
+        return answer["output"]["data"][0] if answer["success"] else None
+
+
+@pytest.fixture(scope="module", params=[STANDARD, tuple(Pooling)], ids=["standard", "all"])
+def page(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenPage]:
+    folder = tmp_path_factory.mktemp("pictures")
+    searcher = FakeSearcher(folder, draw_pictures(folder, kinds=2), poolings=request.param)
+    with served(searcher) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+        yield OpenPage(client, searcher)
+
+
+@pytest.mark.parametrize("trigger", ["load", "input"])
+def test_opening_and_choosing_a_dataset_offer_its_poolings_all_chosen(
+    page: OpenPage, trigger: str
+) -> None:
+    of, data = (None, []) if trigger == "load" else ("dataset", ["hills"])
+    outputs = fire(page.client, page.event(trigger, of=of), data)["output"]["data"]
+    groups = [out for out in outputs if isinstance(out, dict) and "choices" in out]
+    offered = next(group for group in groups if ["Max pool", "maxpool"] in group["choices"])
+    assert [value for _, value in offered["choices"]] == list(page.searcher.poolings)
+    assert offered["value"] == list(page.searcher.poolings)
+
+
+@pytest.mark.parametrize("pooling", Pooling)
+def test_a_choice_of_a_page_from_before_a_restart_is_searched_if_the_dataset_has_it(
+    page: OpenPage, pooling: Pooling
+) -> None:
+    board = page.search([pooling])
+    if pooling in page.searcher.poolings:
+        assert [row["pooling"] for row in board["rows"]] == [pooling]
+    else:
+        assert board["state"] == "unchosen"
+
+
+def test_a_pooling_that_nobody_knows_is_refused(page: OpenPage) -> None:
+    answer = page.search(["maxpool", "median"])
+    assert answer is None or answer["state"] == "error"
