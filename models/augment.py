@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LEAST_AREA = 0.5
-"""A view shows at least this share of the image's area."""
+"""A view shows at least this share of the image's area, unless somebody asks for another."""
 LARGEST_STRETCH = 0.25
 """Natural logarithm of the largest change of the aspect ratio."""
 
@@ -41,22 +41,32 @@ JITTERS: Mapping[str, Jitter] = {
 ``ignore`` where the same thing comes in any colour. What each gives on which images is measured in
 docs/recipe.md."""
 
+FITTING_JITTERS: Mapping[str, Jitter] = {
+    "keep": Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.08, grey=0.1),
+    "ignore": JITTERS["ignore"],
+}
+"""The same for views that a last layer is fitted to (models/word_fitting.py): there a little hue
+and grey pays even where colour tells kinds apart, docs/embedding.md."""
+
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 """NTSC's luma and two colour axes (FCC, 1953): turning the axes turns the hue."""
 
 
-def random_view(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
+def random_view(
+    images: Tensor, jitter: Jitter, generator: torch.Generator, *, least_area: float = LEAST_AREA
+) -> Tensor:
     """Crop, stretch, mirror and tint every image of a batch, each in its own way.
 
     Args:
         images: in [0, 1]. Shape: (B, 3, S, S).
         jitter: how far colours may change.
         generator: on the CPU; decides everything, so equal generators give equal views.
+        least_area: least share of an image that its view shows, in (0, 1].
 
     Returns:
         In [0, 1]. Shape: (B, 3, S, S).
     """
-    images = _crop(images, generator)
+    images = _crop(images, least_area, generator)
     images = _tint(images, jitter, generator)
     images = _turn_hue(images, jitter.hue, generator)
     return _drop_colour(images, jitter.grey, generator).clamp(0.0, 1.0)
@@ -68,9 +78,9 @@ def _uniform(images: Tensor, low: float, high: float, generator: torch.Generator
     return numbers.to(images.device)
 
 
-def _crop(images: Tensor, generator: torch.Generator) -> Tensor:
+def _crop(images: Tensor, least_area: float, generator: torch.Generator) -> Tensor:
     """A random part of every image, back at full size; half of them mirrored."""
-    area = _uniform(images, LEAST_AREA, 1.0, generator)
+    area = _uniform(images, least_area, 1.0, generator)
     stretch = _uniform(images, -LARGEST_STRETCH, LARGEST_STRETCH, generator).exp()
     width = (area * stretch).sqrt().clamp(max=1.0)
     height = (area / stretch).sqrt().clamp(max=1.0)

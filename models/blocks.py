@@ -36,6 +36,14 @@ class ResidualBlock(nn.Module):
         return out
 
 
+class SideBySide(nn.ModuleList):
+    """Every module on the same input; their outputs in a row, channel after channel."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Shape: (B, C, H, W) -> (B, sum of the modules' channels, H', W')."""
+        return torch.cat([module(features) for module in self], dim=1)
+
+
 class UnallocatedParameters(TorchFunctionMode):
     """Modules made inside this context have their parameters on the meta device: no values.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.layers import Layer, Shape, build_layers, count_parameters
+from models.layers import Layer, Shape, build_layers, count_macs, count_parameters
 from models.registry import Architecture
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ class DeclaredArchitecture(Architecture):
             ImageSizeError: ``image_size``, in pixels, is too small.
         """
         self.latent_shape(image_size)
-        shape: Shape = (3, image_size, image_size)
-        macs = 0
-        for layer in self.encoder:
-            macs += layer.macs(shape)
-            shape = layer.output_shape(shape)
-        return 2 * macs / 1e9
+        return 2 * count_macs(self.encoder, (3, image_size, image_size)) / 1e9
 
     def build_encoder(self) -> nn.Sequential:
         """Modules from images (B, 3, S, S) to latents (B, C, H, W), PyTorch's initialisation."""

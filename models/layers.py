@@ -172,6 +172,166 @@ class MaxPool:
         return [nn.MaxPool2d(self.kernel, self.stride)]
 
 
+@dataclass(frozen=True, slots=True)
+class VisualWords:
+    """Which of ``words`` learned patches stands at each position (models/visual_words.py).
+
+    Attributes:
+        words: K, the number of patches, and of channels that come out.
+        kernel: side of a patch, odd.
+        stride: distance of the positions.
+        grey: look at the mean of the channels only.
+        equalise: take patches at equal contrast, so that light and exposure do not matter.
+        sharpness: how much the best word takes at a fitted start; 0 shares evenly.
+    """
+
+    words: int
+    kernel: int
+    stride: int
+    grey: bool = False
+    equalise: bool = False
+    sharpness: float = 1.0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One position per whole stride; at the border patches are mirrored."""
+        _, height, width = shape
+        return (self.words, height // self.stride, width // self.stride)
+
+    def _inputs(self, channels: int) -> int:
+        return 1 if self.grey else channels
+
+    def parameters(self, channels: int) -> int:
+        """A patch and a bias per word."""
+        return self.words * (self._inputs(channels) * self.kernel**2 + 1)
+
+    def macs(self, shape: Shape) -> int:
+        """One patch per output value."""
+        words, height, width = self.output_shape(shape)
+        return words * height * width * self._inputs(shape[0]) * self.kernel**2
+
+    def build(self, channels: int) -> list[nn.Module]:
+        """WordAssignment."""
+        from models.visual_words import WordAssignment
+
+        return [WordAssignment(self, channels=self._inputs(channels))]
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Several rows of layers side by side on the same input; their channels one after the other."""
+
+    branches: tuple[tuple[Layer, ...], ...]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The channels of all branches; their sides must be equal."""
+        shapes = [output_shape(branch, shape) for branch in self.branches]
+        (sides,) = {each[1:] for each in shapes}
+        return (sum(each[0] for each in shapes), *sides)
+
+    def parameters(self, channels: int) -> int:
+        """Of all branches."""
+        return sum(count_parameters(branch, channels=channels) for branch in self.branches)
+
+    def macs(self, shape: Shape) -> int:
+        """Of all branches."""
+        return sum(count_macs(branch, shape) for branch in self.branches)
+
+    def build(self, channels: int) -> list[nn.Module]:
+        """SideBySide."""
+        from models.blocks import SideBySide
+
+        return [SideBySide(build_layers(branch, channels=channels) for branch in self.branches)]
+
+
+@dataclass(frozen=True, slots=True)
+class AveragePool:
+    """Mean of each square window; windows do not overlap.
+
+    Attributes:
+        kernel: side of a window.
+    """
+
+    kernel: int = 2
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Whole windows only."""
+        channels, height, width = shape
+        return (channels, height // self.kernel, width // self.kernel)
+
+    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return 0
+
+    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
+        """None: additions are not counted."""
+        return 0
+
+    def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
+        """AvgPool2d."""
+        from torch import nn
+
+        return [nn.AvgPool2d(self.kernel)]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHistogram:
+    """How often each word stands in each square cell, as square roots (models/visual_words.py).
+
+    Attributes:
+        cell: side of a cell, in positions of what comes in.
+    """
+
+    cell: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Whole cells only."""
+        channels, height, width = shape
+        return (channels, height // self.cell, width // self.cell)
+
+    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return 0
+
+    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
+        """None: additions are not counted."""
+        return 0
+
+    def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
+        """HellingerHistogram."""
+        from models.visual_words import HellingerHistogram
+
+        return [HellingerHistogram(self.cell)]
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalContext:
+    """Draw every cell towards the mean of all cells, then give maps one length.
+
+    Attributes:
+        local: share of a cell's own difference from the mean that stays, in [0, 1].
+    """
+
+    local: float
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Unchanged."""
+        return shape
+
+    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return 0
+
+    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
+        """None: element-wise steps are not counted."""
+        return 0
+
+    def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
+        """ContextNorm."""
+        from models.visual_words import ContextNorm
+
+        return [ContextNorm(self.local)]
+
+
 def build_activation(activation: Activation) -> list[nn.Module]:
     """The activation's module; an empty list for ``none``."""
     from torch import nn
@@ -194,6 +354,22 @@ def build_layers(layers: Iterable[Layer], *, channels: int) -> nn.Sequential:
         modules.extend(layer.build(channels))
         channels = layer.output_shape((channels, 1, 1))[0]
     return nn.Sequential(*modules)
+
+
+def output_shape(layers: Iterable[Layer], shape: Shape) -> Shape:
+    """Shape after ``layers`` in a row."""
+    for layer in layers:
+        shape = layer.output_shape(shape)
+    return shape
+
+
+def count_macs(layers: Iterable[Layer], shape: Shape) -> int:
+    """Multiply-accumulate operations of ``layers`` in a row for one feature map of ``shape``."""
+    total = 0
+    for layer in layers:
+        total += layer.macs(shape)
+        shape = layer.output_shape(shape)
+    return total
 
 
 def count_parameters(layers: Iterable[Layer], *, channels: int) -> int:

@@ -37,6 +37,7 @@ class Objective(nn.Module):
         preprocess: normalisation of the input.
         loss: name of the reconstruction loss.
         colour: what views may do to colours, one of JITTERS.
+        fixed_encoder: the encoder is fitted already; the decoder learns to read its latents.
     """
 
     def __init__(
@@ -47,10 +48,13 @@ class Objective(nn.Module):
         *,
         loss: str,
         colour: str,
+        fixed_encoder: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
-        self.projection = _projection(model) if recipe.contrastive else nn.Identity()
+        self._compares_views = recipe.contrastive > 0 and not fixed_encoder
+        self.projection = _projection(model) if self._compares_views else nn.Identity()
+        model.encoder.requires_grad_(not fixed_encoder)
         self._recipe = recipe
         self._preprocess = preprocess
         self._jitter = JITTERS[colour]
@@ -59,7 +63,7 @@ class Objective(nn.Module):
     def forward(self, pixels: Tensor, generator: torch.Generator) -> Losses:
         """Judge the model on a batch: uint8 (B, 3, S, S)."""
         images = self._preprocess.unit(pixels)
-        if self._recipe.contrastive:
+        if self._compares_views:
             views = [random_view(images, self._jitter, generator) for _ in range(2)]
             images = torch.cat(views)
         latent = self.model.encode(self._preprocess.standardize(images))
@@ -70,7 +74,7 @@ class Objective(nn.Module):
         return Losses(total, reconstruction, contrastive, latent)
 
     def _contrastive(self, latent: Tensor) -> Tensor:
-        if not self._recipe.contrastive:
+        if not self._compares_views:
             return latent.new_zeros(())
         # The head reads the very vector that is searched.
         first, second = self.projection(Pooling.MAXPOOL.apply(latent)).chunk(2)

@@ -46,6 +46,9 @@ class Recipe:
         reconstruction: weight of the reconstruction loss.
         contrastive: weight of NT-Xent on two views; 0 leaves it out.
         temperature: of NT-Xent.
+        fits_words: encoders of visual words are fitted to the images in closed form and stay so
+            (models/word_fitting.py); training is then about the reconstruction.
+        arch, image_size: what to train when nobody says.
     """
 
     name: str
@@ -59,6 +62,9 @@ class Recipe:
     contrastive: float
     warmup_steps: int = 0
     temperature: float = 0.2
+    fits_words: bool = False
+    arch: str = "model6"
+    image_size: int = 224
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -66,7 +72,7 @@ RECIPES: Mapping[str, Recipe] = {
     for recipe in (
         Recipe(
             name="retrieval",
-            summary="reconstruction and agreement of two views; made for search",
+            summary="reconstruction and agreement of views; made for search",
             initialisation="kaiming",
             output="sigmoid",
             mean=(0.5, 0.5, 0.5),
@@ -75,6 +81,9 @@ RECIPES: Mapping[str, Recipe] = {
             reconstruction=5.0,
             contrastive=1.0,
             warmup_steps=100,
+            fits_words=True,
+            arch="model7",
+            image_size=128,
         ),
         Recipe(
             name="study",

@@ -110,8 +110,10 @@ def train(
         raise TrainingError(f"{len(loaded.files)} readable images; training needs at least 2")
     run = TrainingRun(settings, preprocess, loaded, choose_device(device), pretrained)
     deadline = None if time_budget is None or not settings.epochs else started + time_budget
-    if not (resume and run.load(out)) and deadline is not None:
-        run.fit_into(deadline - perf_counter())
+    if not (resume and run.load(out)):
+        run.start()
+        if deadline is not None:
+            run.fit_into(deadline - perf_counter())
     with SummaryWriter(str(out / "tensorboard"), purge_step=len(run.history) + 1) as log:
         run.run(out, log, deadline=deadline, progress=progress)
     scheduler = settings.scheduler or recipe.scheduler

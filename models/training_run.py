@@ -25,6 +25,7 @@ from models.pretrained import UNLOADABLE, Pretrained
 from models.recipes import TrainSettings, get_recipe
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
+from models.word_fitting import fit_words, has_words
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -102,16 +103,36 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed, pretrained=pretrained)
+            self._fits_words = recipe.fits_words and has_words(model.encoder)
             self._objective = Objective(
-                model, recipe, preprocess, loss=settings.loss, colour=settings.colour
+                model,
+                recipe,
+                preprocess,
+                loss=settings.loss,
+                colour=settings.colour,
+                fixed_encoder=self._fits_words,
             ).to(device)
         self._plan(settings.epochs)
+
+    def start(self) -> None:
+        """What comes before the first epoch: where the recipe says so, words are fitted."""
+        if self._fits_words:
+            encoder = self._objective.model.encoder.cpu()
+            fit_words(
+                encoder,
+                self._pixels,
+                self._preprocess,
+                colour=self._settings.colour,
+                seed=self._settings.seed,
+            )
+            encoder.to(self._device)
 
     def _plan(self, epochs: int) -> None:
         """A fresh optimizer, and a scheduler that knows how many epochs there will be."""
         self.epochs = epochs
         recipe = get_recipe(self._settings.recipe)
-        self._optimizer = torch.optim.Adam(self._objective.parameters(), lr=self._settings.lr)
+        learned = [each for each in self._objective.parameters() if each.requires_grad]
+        self._optimizer = torch.optim.Adam(learned, lr=self._settings.lr)
         name = self._settings.scheduler or recipe.scheduler
         self._scheduler = make_scheduler(name, self._optimizer, epochs=epochs)
 

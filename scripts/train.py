@@ -13,8 +13,8 @@ from indexer.schema import MAX_VECTOR_SIZE
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
 from models.pooling import WHITENED_SIZE, Pooling
-from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings
-from models.registry import describe_names, get_architecture
+from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, get_recipe
+from models.registry import STUDY_IMAGE_SIZE, describe_names, get_architecture
 
 if TYPE_CHECKING:
     from models.training import TrainingReport
@@ -29,14 +29,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("source", metavar="SOURCE", help="a folder, a .zip archive, or demo")
     add("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder")
-    add("--arch", default="model6", metavar="NAME", help=describe_names())
+    add("--arch", metavar="NAME", help=f"{describe_names()}; the recipe's own when left out")
     add(
         "--weights",
         metavar="WEIGHTS",
         help="where the encoder of a torchvision:NAME starts: imagenet (its default; downloads), "
         "none (at random), or a file with a state dict (.pth, .safetensors)",
     )
-    add("--image-size", type=int, default=224, metavar="PIXELS", help="side of the square input")
+    add(
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help=f"side of the square input; when left out, the recipe's own for its own architecture, "
+        f"and {STUDY_IMAGE_SIZE} for any other",
+    )
     add("--epochs", type=int, default=40, help="passes over the training part; 0: none")
     add("--batch-size", type=int, default=32, help="images per step")
     add("--lr", type=float, default=1e-3, help="learning rate of Adam")
@@ -71,9 +77,12 @@ def _recipe_help() -> str:
 
 def run(arguments: argparse.Namespace) -> TrainingReport:
     """Train as the command line says."""
+    recipe = get_recipe(arguments.recipe)
+    arch = arguments.arch or recipe.arch
+    usual_size = recipe.image_size if arch == recipe.arch else STUDY_IMAGE_SIZE
     settings = TrainSettings(
-        arch=arguments.arch,
-        image_size=arguments.image_size,
+        arch=arch,
+        image_size=arguments.image_size or usual_size,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         lr=arguments.lr,

@@ -1,34 +1,54 @@
-"""model7, "patch-resnet": this project's own, made to be cheap at full size.
+"""model7, "visual words": this project's own, made to search well at little cost.
 
-A patchified stem (Dosovitskiy et al., 2021, arXiv 2010.11929; for convolutional networks Liu et
-al., 2022, arXiv 2201.03545) leaves 1/16 of the positions to the first stage, where the study's
-designs spend most of their operations at full resolution.
+Vocabularies of texture (grey patches at equal contrast), of coloured texture, both at two scales,
+and of single colours look at every fourth pixel. Their histograms over cells of 32 pixels are
+brought to 512 channels by a layer that learns what views of one image have in common
+(models/word_fitting.py). How it came to be, and what each part is worth: docs/embedding.md.
 """
 
 from models.declared import DeclaredArchitecture
-from models.layers import Conv, Deconv, Layer, Residual
+from models.layers import (
+    AveragePool,
+    Conv,
+    Deconv,
+    GlobalContext,
+    Layer,
+    LocalHistogram,
+    Parallel,
+    VisualWords,
+)
 from models.registry import register
 
+STRIDE = 4
+CELL = 32
 
-def stage(channels: int, *, step: int = 2) -> tuple[Layer, ...]:
-    """Divide the sides by ``step``, then one residual block."""
-    return (Conv(channels, kernel=step, stride=step, padding=0, norm=True), Residual())
+
+def histogram(words: VisualWords, *, shrink: int = 1) -> tuple[Layer, ...]:
+    """``words`` on the image at 1 / ``shrink`` of its size, counted in cells of CELL pixels."""
+    smaller = (AveragePool(shrink),) if shrink > 1 else ()
+    return (*smaller, words, LocalHistogram(CELL // (words.stride * shrink)))
 
 
 model7 = register(
     DeclaredArchitecture(
         name="model7",
-        summary="patch-resnet: patchified stem, residual blocks, few operations",
+        summary="visual words: histograms of learned patches, few operations",
         encoder=(
-            *stage(32, step=4),
-            *stage(64),
-            *stage(128),
-            *stage(256),
-            Conv(512, kernel=1, padding=0),
+            Parallel(
+                (
+                    histogram(VisualWords(256, 5, STRIDE, grey=True, equalise=True)),
+                    histogram(VisualWords(256, 5, STRIDE, equalise=True, sharpness=2.0)),
+                    histogram(VisualWords(128, 1, STRIDE, sharpness=8.0)),
+                    histogram(VisualWords(128, 5, 2, grey=True, equalise=True), shrink=2),
+                    histogram(VisualWords(128, 5, 2, equalise=True, sharpness=2.0), shrink=2),
+                )
+            ),
+            Conv(512, kernel=1, padding=0, activation="none"),
+            GlobalContext(local=0.3),
         ),
         decoder=(
-            Deconv(256),
             Deconv(128),
+            Deconv(96),
             Deconv(64),
             Deconv(32),
             Deconv(3, activation="none"),
