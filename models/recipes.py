@@ -28,6 +28,32 @@ SCHEDULERS = ("none", "cosine", "warm-restarts-5", "warm-restarts-10", "plateau"
 
 
 @dataclass(frozen=True, slots=True)
+class WordFitting:
+    """How an encoder of visual words is fitted to images (models/word_fitting.py).
+
+    What each value is worth is measured in docs/embedding.md.
+
+    Attributes:
+        patches: number of patches that the words are found among.
+        images: most images that are looked at, several times the number of words.
+        patch_shrinkage: share of the mean variance of patches that whitening adds to each
+            direction's, so that noise is not blown up to the size of structure.
+        view_area: least share of an image that a view shows.
+        view_shrinkage: as ``patch_shrinkage``, for the differences between views.
+        view_exponent: variances between views to this power divide; 0 leaves views out.
+            Within-class covariance normalisation (Hatch, Kajarekar, Stolcke, "Within-class
+            covariance normalization for SVM-based speaker recognition", Interspeech 2006) is 1/2.
+    """
+
+    patches: int = 30_000
+    images: int = 4_096
+    patch_shrinkage: float = 0.1
+    view_area: float = 0.3
+    view_shrinkage: float = 0.1
+    view_exponent: float = 0.35
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """One way to train.
 
@@ -46,8 +72,8 @@ class Recipe:
         reconstruction: weight of the reconstruction loss.
         contrastive: weight of NT-Xent on two views; 0 leaves it out.
         temperature: of NT-Xent.
-        fits_words: encoders of visual words are fitted to the images in closed form and stay so
-            (models/word_fitting.py); training is then about the reconstruction.
+        words: how encoders of visual words are fitted to the images, in closed form; they stay so,
+            and training is about the reconstruction. None trains them like any other.
         arch, image_size: what to train when nobody says.
     """
 
@@ -62,7 +88,7 @@ class Recipe:
     contrastive: float
     warmup_steps: int = 0
     temperature: float = 0.2
-    fits_words: bool = False
+    words: WordFitting | None = None
     arch: str = "model6"
     image_size: int = 224
 
@@ -81,7 +107,7 @@ RECIPES: Mapping[str, Recipe] = {
             reconstruction=5.0,
             contrastive=1.0,
             warmup_steps=100,
-            fits_words=True,
+            words=WordFitting(),
             arch="model7",
             image_size=128,
         ),

@@ -103,25 +103,26 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed, pretrained=pretrained)
-            self._fits_words = recipe.fits_words and has_words(model.encoder)
+            self._words = recipe.words if has_words(model.encoder) else None
             self._objective = Objective(
                 model,
                 recipe,
                 preprocess,
                 loss=settings.loss,
                 colour=settings.colour,
-                fixed_encoder=self._fits_words,
+                fixed_encoder=self._words is not None,
             ).to(device)
         self._plan(settings.epochs)
 
     def start(self) -> None:
         """What comes before the first epoch: where the recipe says so, words are fitted."""
-        if self._fits_words:
+        if self._words is not None:
             encoder = self._objective.model.encoder.cpu()
             fit_words(
                 encoder,
                 self._pixels,
                 self._preprocess,
+                self._words,
                 colour=self._settings.colour,
                 seed=self._settings.seed,
             )
