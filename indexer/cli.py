@@ -72,7 +72,11 @@ def _add_sync(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("source", metavar="SOURCE", help="a folder, a .zip, or demo")
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="DIR", help="folder of the checkpoint"
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="folder of the checkpoint; default: the index's own, or the one that comes with the "
+        "program",
     )
     parser.add_argument("--dataset", metavar="NAME", help="name of the index; default: SOURCE's")
     parser.add_argument(
@@ -156,7 +160,7 @@ def _data_dir(given: argparse.Namespace) -> Path:
 
 def run_sync(given: argparse.Namespace) -> None:
     """``sync``."""
-    from indexer.pipeline import sync
+    from indexer.pipeline import sync, usual_checkpoint
     from indexer.store import open_store
     from models.encoder import Encoder
     from models.sources import open_source
@@ -165,11 +169,14 @@ def run_sync(given: argparse.Namespace) -> None:
     with TemporaryDirectory() as scratch, closing(open_store(data_dir)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(data_dir).sources
         source = open_source(given.source, workspace=workspace)
+        checkpoint = given.checkpoint or usual_checkpoint(
+            store, given.dataset or source.name, data_dir
+        )
         report = sync(
             source,
-            Encoder.load(given.checkpoint),
+            Encoder.load(checkpoint),
             store,
-            checkpoint=given.checkpoint,
+            checkpoint=checkpoint,
             data_dir=data_dir,
             dataset=given.dataset,
             distances=given.distance,

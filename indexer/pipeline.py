@@ -26,6 +26,7 @@ from indexer.reading import file_payload
 from indexer.schema import IndexSpec, check_dataset, point_id
 from indexer.store.base import IndexWriter, VectorStore
 from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
+from models.checkpoint import DEFAULT_CHECKPOINT
 from models.errors import SourceError
 from models.pooling import STANDARD, Pooling
 from models.sources import ImageFile, Source
@@ -103,6 +104,18 @@ def sync(
         report = job.run(writer, limit)
     remove_leftovers(store, job.folder)
     return report
+
+
+def usual_checkpoint(store: VectorStore, dataset: str, data_dir: Path) -> Path:
+    """What to encode ``dataset`` with when nobody says: the index's own, or the program's.
+
+    Raises:
+        InvalidRequestError: not a name for a dataset.
+    """
+    published = _published(store, check_dataset(dataset))
+    if published is None:
+        return DEFAULT_CHECKPOINT
+    return DataFolder(data_dir).checkpoints / published.checkpoint
 
 
 def _published(store: VectorStore, dataset: str) -> DatasetInfo | None:

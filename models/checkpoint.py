@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 INFO_FILE = "model.json"
+DEFAULT_CHECKPOINT = Path(__file__).parent / "default_checkpoint"
+"""What encodes images until somebody trains on them. Fitted to procedural images alone, by
+``python scripts/train.py procedural --out models/default_checkpoint --whiten 0``."""
 FORMAT_VERSION = 1
 WHITENING_FORMAT_VERSION = 2
 """With a whitening beside the weights, which a reader of format 1 would take for damage."""

@@ -74,7 +74,7 @@ class Recipe:
         temperature: of NT-Xent.
         words: how encoders of visual words are fitted to the images, in closed form; they stay so,
             and training is about the reconstruction. None trains them like any other.
-        arch, image_size: what to train when nobody says.
+        arch, image_size, epochs: what to train, and how long, when nobody says.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Recipe:
     words: WordFitting | None = None
     arch: str = "model6"
     image_size: int = 224
+    epochs: int = 40
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -110,6 +111,7 @@ RECIPES: Mapping[str, Recipe] = {
             words=WordFitting(),
             arch="model7",
             image_size=128,
+            epochs=5,
         ),
         Recipe(
             name="study",

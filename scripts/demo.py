@@ -10,14 +10,16 @@ from pathlib import Path
 from time import perf_counter
 
 from indexer.settings import Settings, calm_threads
-from models.checkpoint import INFO_FILE, read_info
+from models.checkpoint import DEFAULT_CHECKPOINT, INFO_FILE, read_info
 from models.errors import SimilarityError
-from models.recipes import TrainSettings
+from models.recipes import DEFAULT_RECIPE, TrainSettings, get_recipe
 from models.sources import DEMO, Source, open_source
 
-# Small enough for two cores and a few minutes; a full-size training is one command away.
-SETTINGS = TrainSettings(arch="model1", image_size=96, epochs=30)
+RECIPE = get_recipe(DEFAULT_RECIPE)
+SETTINGS = TrainSettings(arch=RECIPE.arch, image_size=RECIPE.image_size, epochs=RECIPE.epochs)
 TRAINING_SECONDS = 150.0
+FEW = 500
+"""Below this number of images what is fitted to them ranked worse than the default checkpoint."""
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -45,14 +47,17 @@ def is_finished(folder: Path) -> bool:
     return (folder / INFO_FILE).exists() and bool(read_info(folder).training)
 
 
-def make_checkpoint(source: Source, folder: Path) -> None:
-    """Train, or go on with an interrupted training, or keep what is finished."""
+def make_checkpoint(source: Source, folder: Path) -> Path:
+    """Train, or go on with an interrupted training, or keep what is finished; its folder."""
     from models.training import train
 
     settings = settings_for(source)
     if is_finished(folder):
         say(f"Using the checkpoint {folder} (remove the folder to train again)")
-        return
+        return folder
+    if len(source.files) < FEW:
+        say(f"{len(source.files)} images are few to learn from: using the default checkpoint")
+        return DEFAULT_CHECKPOINT
     say(
         f"Training {settings.arch} on {len(source.files):,} images at "
         f"{settings.image_size} px, at most {TRAINING_SECONDS:.0f} s"
@@ -62,6 +67,7 @@ def make_checkpoint(source: Source, folder: Path) -> None:
         f"{report.checkpoint.name}: epoch {report.best_epoch} of {len(report.history)} kept",
         file=sys.stderr,
     )
+    return folder
 
 
 def make_index(source: Source, checkpoint: Path, data_dir: Path) -> None:
@@ -105,8 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
     data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
     say(f"Looking for images: {arguments.images}")
     source = open_source(arguments.images, workspace=data_dir / "sources")
-    checkpoint = arguments.checkpoints / source.name
-    make_checkpoint(source, checkpoint)
+    checkpoint = make_checkpoint(source, arguments.checkpoints / source.name)
     make_index(source, checkpoint, data_dir)
     show_evaluation(source, data_dir)
     say(f"Done in {perf_counter() - started:.0f} s")

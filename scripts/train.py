@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from models.training import TrainingReport
 
 
+STUDY_EPOCHS = RECIPES["study"].epochs
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -43,7 +46,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"side of the square input; when left out, the recipe's own for its own architecture, "
         f"and {STUDY_IMAGE_SIZE} for any other",
     )
-    add("--epochs", type=int, default=40, help="passes over the training part; 0: none")
+    add(
+        "--epochs",
+        type=int,
+        help=f"passes over the training part; when left out, likewise, or {STUDY_EPOCHS}; 0: none",
+    )
     add("--batch-size", type=int, default=32, help="images per step")
     add("--lr", type=float, default=1e-3, help="learning rate of Adam")
     add("--loss", default="mse", choices=LOSSES, help="reconstruction loss")
@@ -79,11 +86,13 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
     """Train as the command line says."""
     recipe = get_recipe(arguments.recipe)
     arch = arguments.arch or recipe.arch
-    usual_size = recipe.image_size if arch == recipe.arch else STUDY_IMAGE_SIZE
+    own = arch == recipe.arch
+    usual_size = recipe.image_size if own else STUDY_IMAGE_SIZE
+    usual_epochs = recipe.epochs if own else STUDY_EPOCHS
     settings = TrainSettings(
         arch=arch,
-        image_size=arguments.image_size or usual_size,
-        epochs=arguments.epochs,
+        image_size=usual_size if arguments.image_size is None else arguments.image_size,
+        epochs=usual_epochs if arguments.epochs is None else arguments.epochs,
         batch_size=arguments.batch_size,
         lr=arguments.lr,
         loss=arguments.loss,
