@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _MOST_WORKERS = 8
 _WINDOW = 4
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class ImageEncoder(Protocol):
@@ -113,14 +114,14 @@ class FileCheck:
         return None
 
 
-def in_parallel(work: Callable[[ImageFile], T], files: Iterable[ImageFile]) -> Iterator[T]:
-    """``work`` of every file, in order, on all cores; only a few results wait at a time."""
+def in_parallel(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+    """``work`` of every item, in order, on all cores; only a few results wait at a time."""
     workers = min(_MOST_WORKERS, os.cpu_count() or 1)
     waiting: deque[Future[T]] = deque()
     with one_thread_each(), ThreadPoolExecutor(workers, thread_name_prefix="encode") as pool:
         try:
-            for file in files:
-                waiting.append(pool.submit(work, file))
+            for item in items:
+                waiting.append(pool.submit(work, item))
                 if len(waiting) >= _WINDOW * workers:
                     yield waiting.popleft().result()
             while waiting:

@@ -23,6 +23,13 @@ LEAST_SHARE = 1e-5
 """Added to histograms before the root, whose slope at 0 is infinite."""
 
 
+def channel_mean(images: Tensor) -> Tensor:
+    """Shape: (B, C, H, W) -> (B, 1, H, W). For few channels: several times as fast as mean()."""
+    first, *others = images.split(1, dim=1)  # type: ignore[no-untyped-call]
+    total: Tensor = sum(others, start=first)
+    return total / images.shape[1] if others else total
+
+
 class WordAssignment(nn.Module):
     """What share each word has in each position.
 
@@ -42,7 +49,7 @@ class WordAssignment(nn.Module):
         Shape: (B, C, H, W) -> (B, 1 or C, H + kernel - 1, W + kernel - 1).
         """
         if self.layer.grey:
-            images = images.mean(dim=1, keepdim=True)
+            images = channel_mean(images)
         border = self.layer.kernel // 2
         return F.pad(images, [border] * 4, mode="reflect") if border else images
 
@@ -76,8 +83,8 @@ class WordAssignment(nn.Module):
         Shape: (B, C, H, W), border included -> (B, 1, H', W').
         """
         kernel, stride = self.layer.kernel, self.layer.stride
-        mean = F.avg_pool2d(patches.mean(dim=1, keepdim=True), kernel, stride)
-        square = F.avg_pool2d((patches**2).mean(dim=1, keepdim=True), kernel, stride)
+        mean = F.avg_pool2d(channel_mean(patches), kernel, stride)
+        square = F.avg_pool2d(channel_mean(patches**2), kernel, stride)
         return ((square - mean**2).clamp(min=0) + LEAST_CONTRAST**2).sqrt()
 
 

@@ -1,6 +1,7 @@
-"""Speed as ratios inside one run: python scripts/benchmark.py [--json FILE].
+"""Speed as ratios inside one run: python scripts/benchmark.py [pipeline|encoders] [--json FILE].
 
-The stages of indexing on generated images, interleaved over several rounds; the median counts.
+``pipeline``: the stages of indexing on generated images; ``encoders``: the encoder of every
+architecture, as an index uses it. Interleaved over several rounds; the median counts.
 Seconds depend on the machine and on its neighbours, so judge by the ratios.
 """
 
@@ -21,7 +22,7 @@ from time import perf_counter
 
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
-from models.registry import create_model, describe_names
+from models.registry import create_model, describe_names, get_architecture, list_models
 
 PACKAGES = ("torch", "numpy", "pillow", "qdrant-edge-py", "gradio")
 
@@ -42,6 +43,7 @@ class Measurement:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure the stages of indexing.")
+    parser.add_argument("what", nargs="?", default="pipeline", choices=("pipeline", "encoders"))
     parser.add_argument("--arch", default="model4", metavar="NAME", help=describe_names())
     parser.add_argument("--image-size", type=int, default=224, metavar="PIXELS")
     parser.add_argument("--images", type=int, default=32, help="images per round")
@@ -103,6 +105,35 @@ def measure(arguments: argparse.Namespace) -> list[Measurement]:
         return run_rounds(stages, arguments.rounds)
 
 
+def measure_encoders(arguments: argparse.Namespace) -> list[Measurement]:
+    """Time the encoder of every architecture on the same images, round-robin."""
+    import torch
+
+    from indexer.encoding import in_parallel
+    from models.baselines import random_encoder
+    from models.recipes import RECIPES
+
+    size = arguments.image_size
+    pixels = torch.randint(256, (1, 3, size, size), dtype=torch.uint8)
+    rows = range(arguments.images)
+
+    def encode(arch: str) -> Callable[[], object]:
+        encoder = random_encoder(arch, RECIPES["retrieval"], image_size=size)
+        return lambda: list(in_parallel(lambda _: encoder.encode(pixels), rows))
+
+    return run_rounds({arch: encode(arch) for arch in list_models()}, arguments.rounds)
+
+
+def encoder_report(measurements: Sequence[Measurement], images: int, image_size: int) -> str:
+    """Lines for people."""
+    slowest = next(each.median for each in measurements if each.name == "model6")
+    return "\n".join(
+        f"{each.name:<8} {get_architecture(each.name).encoder_gflop(image_size):6.2f} GFLOP "
+        f"{images / each.median:8.1f} images/s {slowest / each.median:6.2f} x model6"
+        for each in measurements
+    )
+
+
 def run_rounds(stages: dict[str, Callable[[], object]], rounds: int) -> list[Measurement]:
     """Every stage once per round; the first round warms up and does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in stages}
@@ -133,11 +164,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     calm_threads()
     arguments = parse(argv)
     try:
-        measurements = measure(arguments)
+        if arguments.what == "encoders":
+            measurements = measure_encoders(arguments)
+            shown = encoder_report(measurements, arguments.images, arguments.image_size)
+        else:
+            measurements = measure(arguments)
+            shown = report(measurements, arguments.images)
     except SimilarityError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(report(measurements, arguments.images))
+    print(shown)
     if arguments.json:
         content = {
             "machine": platform.platform(),
