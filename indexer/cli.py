@@ -23,6 +23,7 @@ from indexer.settings import DATA_VARIABLE, Settings, calm_threads
 from indexer.types import DatasetInfo, Distance
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
+from models.sources import SOURCE_KINDS
 
 if TYPE_CHECKING:
     from indexer.types import ResultRow, SearchResult, SyncReport
@@ -70,7 +71,7 @@ def _add_sync(parser: argparse.ArgumentParser) -> None:
         "Encode new and changed images, remove those that are gone, publish the result. "
         "Running it again changes nothing."
     )
-    parser.add_argument("source", metavar="SOURCE", help="a folder, a .zip, or demo")
+    parser.add_argument("source", metavar="SOURCE", help=SOURCE_KINDS)
     parser.add_argument(
         "--checkpoint",
         type=Path,

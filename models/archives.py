@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from models.errors import SourceError
+from models.sources import SOURCE_KINDS
 
 _CHUNK = 1 << 20
 _FLAG_ENCRYPTED = 0x1
@@ -103,7 +104,7 @@ def _check_is_zip(archive: Path) -> None:
         raise SourceError(f"cannot read {str(archive)!r}: {error.strerror}") from error
     if start == b"PK\x03\x04":
         raise SourceError(f"{str(archive)!r} is a damaged zip archive: its end is missing")
-    raise SourceError(f"{str(archive)!r} is not a zip archive; give a folder, a .zip or 'demo'")
+    raise SourceError(f"{str(archive)!r} is not a zip archive; give {SOURCE_KINDS}")
 
 
 def _wanted_entries(

@@ -13,7 +13,7 @@ from indexer.settings import Settings, calm_threads
 from models.checkpoint import DEFAULT_CHECKPOINT, INFO_FILE, read_info
 from models.errors import SimilarityError
 from models.recipes import DEFAULT_RECIPE, TrainSettings, get_recipe
-from models.sources import DEMO, Source, open_source
+from models.sources import DEMO, SOURCE_KINDS, Source, open_source
 
 RECIPE = get_recipe(DEFAULT_RECIPE)
 SETTINGS = TrainSettings(arch=RECIPE.arch, image_size=RECIPE.image_size, epochs=RECIPE.epochs)
@@ -25,7 +25,7 @@ FEW = 500
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", default="demo", metavar="SOURCE", help="demo, folder or .zip")
+    parser.add_argument("--images", default="demo", metavar="SOURCE", help=SOURCE_KINDS)
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the indexes")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), metavar="DIR")
     parser.add_argument("--no-serve", action="store_true", help="stop before the page")

@@ -15,6 +15,7 @@ from models.errors import SimilarityError
 from models.pooling import WHITENED_SIZE, Pooling
 from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, get_recipe
 from models.registry import STUDY_IMAGE_SIZE, describe_names, get_architecture
+from models.sources import SOURCE_KINDS
 
 if TYPE_CHECKING:
     from models.training import TrainingReport
@@ -30,7 +31,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("source", metavar="SOURCE", help="a folder, a .zip archive, or demo")
+    add("source", metavar="SOURCE", help=SOURCE_KINDS)
     add("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder")
     add("--arch", metavar="NAME", help=f"{describe_names()}; the recipe's own when left out")
     add(

@@ -160,7 +160,9 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path: Path, workspace: Pat
 
 @pytest.mark.parametrize("spec", ["", "no/such/folder", "null\0byte", "~nobody-here/x", "x" * 5000])
 def test_what_does_not_exist_is_named_with_the_way_out(spec: str, workspace: Path) -> None:
-    with pytest.raises(SourceError, match=r"no such file or folder: .*give a folder, a \.zip or"):
+    with pytest.raises(
+        SourceError, match=r"no such file or folder: .*give a folder, a \.zip, demo, or"
+    ):
         open_source(spec, workspace=workspace)
 
 
@@ -250,6 +252,61 @@ def test_an_interrupted_demo_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         open_source("demo", workspace=workspace)
     assert list(workspace.iterdir()) == []
+
+
+def empty_pictures(folder: Path, count: int) -> None:
+    put(folder, *(f"{index:06d}.png" for index in range(count)))
+
+
+@pytest.fixture
+def empty_procedural(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.procedural_images.generate", empty_pictures)
+
+
+@pytest.mark.usefixtures("empty_procedural")
+@pytest.mark.parametrize(
+    ("spec", "count"), [("procedural", 4000), ("procedural:3", 3), ("procedural:05", 5)]
+)
+def test_procedural_images_have_no_labels(workspace: Path, spec: str, count: int) -> None:
+    source = open_source(spec, workspace=workspace)
+    assert (source.spec, source.name) == (spec, "procedural")
+    assert source.root == workspace / f"procedural-{count}"
+    assert len(source.files) == count
+    assert labels(source).items() >= {"000000.png": None, f"{count - 1:06d}.png": None}.items()
+
+
+@pytest.mark.usefixtures("empty_procedural")
+def test_procedural_images_are_generated_once_for_each_count_and_version(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(open_source("procedural:2", workspace=workspace).root, "mine.png")
+    assert len(open_source("procedural:3", workspace=workspace).files) == 3
+    assert len(open_source("procedural:2", workspace=workspace).files) == 3
+    monkeypatch.setattr("models.procedural_images.VERSION", "another")
+    assert len(open_source("procedural:2", workspace=workspace).files) == 2
+
+
+def test_procedural_images_are_drawn(workspace: Path) -> None:
+    [file] = open_source("procedural:1", workspace=workspace).files
+    assert file.path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "count", ["", "0", "-1", "+5", "1e3", "1_000", " 5", "5 ", "٣", "many", "1000001", "9" * 5000]
+)
+def test_a_count_that_is_none_is_refused_in_one_line(workspace: Path, count: str) -> None:
+    with pytest.raises(SourceError, match="COUNT is a whole number from 1 to 1000000") as caught:
+        open_source(f"procedural:{count}", workspace=workspace)
+    assert "\n" not in str(caught.value)
+    assert not workspace.exists()
+
+
+def test_a_folder_called_procedural_is_reached_by_its_path(
+    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "procedural", "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert labels(open_source("./procedural", workspace=workspace)) == {"a.jpg": None}
 
 
 @pytest.mark.skipif(not CIFAR.exists(), reason="the CIFAR-10 archive is not beside the checkout")
