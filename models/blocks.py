@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
@@ -42,6 +43,27 @@ class SideBySide(nn.ModuleList):
     def forward(self, features: Tensor) -> Tensor:
         """Shape: (B, C, H, W) -> (B, sum of the modules' channels, H', W')."""
         return torch.cat([module(features) for module in self], dim=1)
+
+
+class Shrink(nn.Module):
+    """Mean of each square window of few channels; windows do not overlap.
+
+    A convolution, because for three channels that is several times as fast as ``avg_pool2d``.
+
+    Args:
+        kernel: side of a window.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Shape: (B, C, H, W) -> (B, C, H // kernel, W // kernel)."""
+        channels, kernel = images.shape[1], self.kernel
+        same = torch.eye(channels, dtype=images.dtype, device=images.device)
+        window = same.view(channels, channels, 1, 1).expand(-1, -1, kernel, kernel)
+        return F.conv2d(images, window / kernel**2, stride=kernel)
 
 
 class UnallocatedParameters(TorchFunctionMode):

@@ -267,10 +267,10 @@ class AveragePool:
         return 0
 
     def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
-        """AvgPool2d."""
-        from torch import nn
+        """Shrink."""
+        from models.blocks import Shrink
 
-        return [nn.AvgPool2d(self.kernel)]
+        return [Shrink(self.kernel)]
 
 
 @dataclass(frozen=True, slots=True)

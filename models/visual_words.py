@@ -23,13 +23,6 @@ LEAST_SHARE = 1e-5
 """Added to histograms before the root, whose slope at 0 is infinite."""
 
 
-def channel_mean(images: Tensor) -> Tensor:
-    """Shape: (B, C, H, W) -> (B, 1, H, W). For few channels: several times as fast as mean()."""
-    first, *others = images.split(1, dim=1)  # type: ignore[no-untyped-call]
-    total: Tensor = sum(others, start=first)
-    return total / images.shape[1] if others else total
-
-
 class WordAssignment(nn.Module):
     """What share each word has in each position.
 
@@ -49,7 +42,8 @@ class WordAssignment(nn.Module):
         Shape: (B, C, H, W) -> (B, 1 or C, H + kernel - 1, W + kernel - 1).
         """
         if self.layer.grey:
-            images = channel_mean(images)
+            channels = images.shape[1]
+            images = F.conv2d(images, images.new_full((1, channels, 1, 1), 1 / channels))
         border = self.layer.kernel // 2
         return F.pad(images, [border] * 4, mode="reflect") if border else images
 
@@ -75,16 +69,19 @@ class WordAssignment(nn.Module):
         assert bias is not None
         filters = weight - weight.mean(dim=(1, 2, 3), keepdim=True)
         fits = F.conv2d(patches, filters, stride=stride)
-        return torch.addcdiv(bias.view(-1, 1, 1), fits, self.deviation(patches))
+        # In place: the maps are large, and fresh memory costs more than the arithmetic.
+        return fits.div_(self.deviation(patches)).add_(bias.view(-1, 1, 1))
 
     def deviation(self, patches: Tensor) -> Tensor:
         """Standard deviation of the patch at each position, at least LEAST_CONTRAST.
 
         Shape: (B, C, H, W), border included -> (B, 1, H', W').
         """
-        kernel, stride = self.layer.kernel, self.layer.stride
-        mean = F.avg_pool2d(channel_mean(patches), kernel, stride)
-        square = F.avg_pool2d(channel_mean(patches**2), kernel, stride)
+        channels, kernel = patches.shape[1], self.layer.kernel
+        # A convolution averages over channels and window at once, faster than pooling does.
+        window = patches.new_full((1, channels, kernel, kernel), 1 / (channels * kernel**2))
+        mean = F.conv2d(patches, window, stride=self.layer.stride)
+        square = F.conv2d(patches**2, window, stride=self.layer.stride)
         return ((square - mean**2).clamp(min=0) + LEAST_CONTRAST**2).sqrt()
 
 

@@ -14,6 +14,7 @@ import platform
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,8 +114,13 @@ class Histograms:
     channels: tuple[range, ...] = field(default=())
 
 
-def histograms(searched: Tensor, fitted: Tensor, image_size: int, *, seed: int) -> Histograms:
-    """Fit the words and look at everything once: uint8 images (N, 3, S, S) each."""
+def histograms(
+    searched: Tensor, fitted: Tensor, image_size: int, *, colours: AbstractSet[str], seed: int
+) -> Histograms:
+    """Fit the words and look at everything once: uint8 images (N, 3, S, S) each.
+
+    Views are compared for ``colours`` only.
+    """
     import torch
 
     from models.augment import FITTING_JITTERS, JITTERS
@@ -134,6 +140,7 @@ def histograms(searched: Tensor, fitted: Tensor, image_size: int, *, seed: int) 
     views = {
         colour: Views(vocabularies, preprocess, FITTING, jitter, generator)
         for colour, jitter in jitters.items()
+        if colour in colours
     }
     cells = []
     with torch.inference_mode():
@@ -228,7 +235,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
     rows: list[dict[str, object]] = []
     chosen = [each for each in variants() if not arguments.whole_only or each.name == "as it is"]
     for seed in range(arguments.seeds):
-        seen = histograms(searched, fitted, arguments.image_size, seed=seed)
+        colours = {variant.colour for variant in chosen}
+        seen = histograms(searched, fitted, arguments.image_size, colours=colours, seed=seed)
         for variant in chosen:
             found = vectors(seen, variant)
             for pooling, distance in variant.pairs:

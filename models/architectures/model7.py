@@ -36,8 +36,8 @@ model7 = register(
         encoder=(
             Parallel(
                 (
-                    histogram(VisualWords(256, 5, STRIDE, grey=True, equalise=True)),
-                    histogram(VisualWords(256, 5, STRIDE, equalise=True, sharpness=2.0)),
+                    histogram(VisualWords(128, 5, STRIDE, grey=True, equalise=True)),
+                    histogram(VisualWords(128, 5, STRIDE, equalise=True, sharpness=2.0)),
                     histogram(VisualWords(128, 1, STRIDE, sharpness=8.0)),
                     histogram(VisualWords(128, 5, 2, grey=True, equalise=True), shrink=2),
                     histogram(VisualWords(128, 5, 2, equalise=True, sharpness=2.0), shrink=2),
