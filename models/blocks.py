@@ -12,31 +12,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
 
 
-class ResidualBlock(nn.Module):
-    """relu(x + f(x)), f two normalised convolutions: He et al., 2016, arXiv 1512.03385.
-
-    Args:
-        channels: in and out.
-        kernel: side of both kernels, odd.
-    """
-
-    def __init__(self, channels: int, kernel: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm2d(channels),
-        )
-        self.activation = nn.ReLU()
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Shape: (B, C, H, W) -> (B, C, H, W)."""
-        out: Tensor = self.activation(features + self.body(features))
-        return out
-
-
 class SideBySide(nn.ModuleList):
     """Every module on the same input; their outputs in a row, channel after channel."""
 

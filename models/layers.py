@@ -41,14 +41,13 @@ class Layer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """Convolution, batch norm if asked for (it takes the place of the bias), activation."""
+    """Convolution and activation."""
 
     channels: int
     kernel: int = 3
     stride: int = 1
     padding: int = 1
     activation: Activation = "relu"
-    norm: bool = False
 
     def output_shape(self, shape: Shape) -> Shape:
         """floor((n + 2*padding - kernel) / stride) + 1 on each side."""
@@ -59,8 +58,8 @@ class Conv:
         return floor((length + 2 * self.padding - self.kernel) / self.stride) + 1
 
     def parameters(self, channels: int) -> int:
-        """Weights, and per output channel one bias or the norm's two values."""
-        return self.channels * (channels * self.kernel**2 + (2 if self.norm else 1))
+        """Weights and one bias per output channel."""
+        return self.channels * (channels * self.kernel**2 + 1)
 
     def macs(self, shape: Shape) -> int:
         """One kernel per output value."""
@@ -68,14 +67,11 @@ class Conv:
         return channels * height * width * shape[0] * self.kernel**2
 
     def build(self, channels: int) -> list[nn.Module]:
-        """Conv2d, the norm, the activation."""
+        """Conv2d, then the activation."""
         from torch import nn
 
-        conv = nn.Conv2d(
-            channels, self.channels, self.kernel, self.stride, self.padding, bias=not self.norm
-        )
-        norm = [nn.BatchNorm2d(self.channels)] if self.norm else []
-        return [conv, *norm, *build_activation(self.activation)]
+        conv = nn.Conv2d(channels, self.channels, self.kernel, self.stride, self.padding)
+        return [conv, *build_activation(self.activation)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,32 +110,6 @@ class Deconv:
             channels, self.channels, self.kernel, self.stride, self.padding, self.output_padding
         )
         return [deconv, *build_activation(self.activation)]
-
-
-@dataclass(frozen=True, slots=True)
-class Residual:
-    """A residual block of two normalised convolutions; channels and sides stay."""
-
-    kernel: int = 3
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Unchanged."""
-        return shape
-
-    def parameters(self, channels: int) -> int:
-        """Two convolutions without bias, two norms."""
-        return 2 * (channels**2 * self.kernel**2 + 2 * channels)
-
-    def macs(self, shape: Shape) -> int:
-        """One kernel per value, twice."""
-        channels, height, width = shape
-        return 2 * channels * height * width * channels * self.kernel**2
-
-    def build(self, channels: int) -> list[nn.Module]:
-        """ResidualBlock."""
-        from models.blocks import ResidualBlock
-
-        return [ResidualBlock(channels, self.kernel)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 ``study`` is the original's: PyTorch's default initialisation, plain [0, 1] input, ReLU output and
 reconstruction alone. Measured on labelled photographs (docs/recipe.md) it does not rank above
-random weights: most latent channels of model3 die, and model7, whose channels live, gains nothing
-either, so the objective is at fault too. ``retrieval``, the default, mends both.
+random weights: most latent channels of model3 die, and a residual network whose channels lived
+gained nothing either, so the objective is at fault too. ``retrieval``, the default, mends both, and
+fits visual words instead where the architecture has some (docs/embedding.md).
 """
 
 from __future__ import annotations

@@ -191,6 +191,10 @@ The study's recipe minimises the reconstruction error alone, from PyTorch's defa
 ReLU at the end of the decoder. `retrieval` starts with He et al.'s variance, ends in a sigmoid,
 centres its input and adds the agreement of two views of each image (NT-Xent) to the reconstruction.
 `--colour` says what may happen to colours between the two views.
+
+patch-resnet is a network that is no longer in this project: a patchified stem and four residual
+blocks, 0.52 GFLOP at 224 px. It was model7 until visual words took its place
+([embedding.md](embedding.md)).
 """
 
 
