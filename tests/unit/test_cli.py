@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,7 +102,7 @@ def test_the_module_runs() -> None:
     [
         [],
         ["unknown"],
-        ["sync", "photos"],
+        ["sync"],
         ["search", "a.jpg"],
         ["search", "a.jpg", "--dataset", "x", "-k", "0"],
         ["search", "a.jpg", "--dataset", "x", "--pooling", "mean"],
@@ -113,6 +114,30 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
+
+
+# --- which checkpoint encodes
+
+
+def test_a_new_index_uses_the_programs_own_checkpoint(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = make_checkpoint(tmp_path / "default", "program's own")
+    monkeypatch.setattr("indexer.pipeline.DEFAULT_CHECKPOINT", default)
+    report = json.loads(run("sync", photos, "--json"))
+    assert report["checkpoint"] == FakeEncoder.load(default).name
+
+
+def test_an_index_keeps_its_checkpoint_when_nobody_says(
+    run: Run, photos: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = make_checkpoint(tmp_path / "default", "program's own")
+    monkeypatch.setattr("indexer.pipeline.DEFAULT_CHECKPOINT", default)
+    first = json.loads(run("sync", photos, "--checkpoint", checkpoint, "--json"))
+    shutil.rmtree(checkpoint)
+    again = json.loads(run("sync", photos, "--json"))
+    assert again["checkpoint"] == first["checkpoint"]
+    assert (again["added"], again["unchanged"]) == (0, first["added"])
 
 
 # --- what the commands print
