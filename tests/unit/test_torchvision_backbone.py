@@ -141,10 +141,11 @@ def test_a_checkpoint_rebuilds_the_network_with_equal_fingerprint_and_vectors(
     made = Encoder(model, preprocess, device="cpu")
     assert loaded.fingerprint == made.fingerprint == saved.fingerprint
     pixels = some_images()
-    vectors, expected = loaded.vectors(pixels, Pooling), made.vectors(pixels, Pooling)
-    for pooling in Pooling:
+    sizes = loaded.vector_sizes
+    vectors, expected = loaded.vectors(pixels, sizes), made.vectors(pixels, sizes)
+    for pooling, size in sizes.items():
         assert np.array_equal(vectors[pooling], expected[pooling])
-        assert vectors[pooling].shape == (2, pooling.size(loaded.latent_shape))
+        assert vectors[pooling].shape == (2, size)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,8 @@ def test_no_epochs_keep_a_files_weights_as_they_are_with_imagenets_normalisation
         files, replace(SMALLEST, weights=str(path)), tmp_path / "ck", time_budget=60, progress=False
     )
     assert (report.history, report.best_epoch) == ((), 0)
-    model, info = load_checkpoint(tmp_path / "ck")
+    loaded = load_checkpoint(tmp_path / "ck")
+    model, info = loaded.model, loaded.info
     assert info == report.checkpoint
     encoder = model.encoder.state_dict()
     assert encoder
@@ -401,7 +403,8 @@ def test_training_goes_on_from_the_weights_and_resumes_only_with_the_same(
     settings = replace(SMALLEST, epochs=1, weights=str(weights_file))
     report = train(files, settings, tmp_path, progress=False)
     assert len(report.history) == 1
-    model, info = load_checkpoint(tmp_path)
+    loaded = load_checkpoint(tmp_path)
+    model, info = loaded.model, loaded.info
     start = torch.load(weights_file, weights_only=True)["features.0.0.weight"]
     trained = model.encoder.state_dict()["features.0.0.weight"]
     assert not torch.equal(trained, start)
@@ -423,7 +426,7 @@ def test_no_epochs_work_for_our_own_architectures_and_leave_nothing_to_resume(
     start = train(files, replace(settings, epochs=0), tmp_path, overwrite=True, progress=False)
     assert start.checkpoint.fingerprint != trained.checkpoint.fingerprint
     drawn = new_model("model1", RECIPES["retrieval"], seed=0).state_dict()
-    kept = load_checkpoint(tmp_path)[0].state_dict()
+    kept = load_checkpoint(tmp_path).model.state_dict()
     assert all(torch.equal(kept[name], drawn[name]) for name in drawn)
     again = train(files, settings, tmp_path, resume=True, progress=False)
     assert again.checkpoint.fingerprint == trained.checkpoint.fingerprint
