@@ -193,10 +193,18 @@ class Parallel:
     branches: tuple[tuple[Layer, ...], ...]
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The channels of all branches; their sides must be equal."""
+        """The channels of all branches; too small for one branch is too small for all.
+
+        Raises:
+            ValueError: the sides of the branches differ.
+        """
         shapes = [output_shape(branch, shape) for branch in self.branches]
-        (sides,) = {each[1:] for each in shapes}
-        return (sum(each[0] for each in shapes), *sides)
+        channels = sum(each[0] for each in shapes)
+        sides = {each[1:] for each in shapes}
+        smallest = min(sides, key=min)
+        if len(sides) > 1 and min(smallest) > 0:
+            raise ValueError(f"the branches' sides differ: {sorted(sides)} from {shape[1:]}")
+        return (channels, *smallest)
 
     def parameters(self, channels: int) -> int:
         """Of all branches."""

@@ -29,7 +29,7 @@ from models.preprocess import Preprocess
 from models.recipes import TrainSettings, get_recipe
 from models.registry import get_architecture
 from models.sources import ImageFile
-from models.training_run import EpochRecord, TrainingRun
+from models.training_run import EpochRecord, TrainingRun, fits_words
 from models.whitening import Whitening, fit_whitening, sample_for_fit
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ def train(
     """Train an autoencoder on ``files`` and keep its best epoch in the checkpoint folder ``out``.
 
     Args:
-        files: images; labels are not looked at. With no epochs the images only serve to fit the
-            whitening, and without one they are not read.
+        files: images; labels are not looked at. With no epochs the images only serve to fit visual
+            words and the whitening, and without either they are not read.
         settings: what decides the result.
         out: checkpoint folder, with TensorBoard logs in ``out/tensorboard``.
         whitened_size: most values of the ``whitened`` vectors that the checkpoint shall offer;
@@ -104,8 +104,8 @@ def train(
     pretrained = get_architecture(settings.arch).pretrained(settings.start, progress=progress)
     normalisation = pretrained or recipe
     preprocess = Preprocess(settings.image_size, normalisation.mean, normalisation.std)
-    needed = files if settings.epochs or whitened_size else ()
-    loaded = load_pixels(needed, preprocess, progress=progress)
+    needed = settings.epochs or whitened_size or fits_words(settings)
+    loaded = load_pixels(files if needed else (), preprocess, progress=progress)
     if settings.epochs and len(loaded.files) < 2:
         raise TrainingError(f"{len(loaded.files)} readable images; training needs at least 2")
     run = TrainingRun(settings, preprocess, loaded, choose_device(device), pretrained)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from models.blocks import UnallocatedParameters
 from models.checkpoint import save_checkpoint
 from models.errors import CheckpointError, TrainingError
 from models.initialisation import new_model
@@ -23,6 +24,7 @@ from models.pixels import LoadedPixels
 from models.preprocess import Preprocess
 from models.pretrained import UNLOADABLE, Pretrained
 from models.recipes import TrainSettings, get_recipe
+from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.word_fitting import fit_words, has_words
@@ -72,13 +74,21 @@ def split(count: int, *, seed: int) -> tuple[Tensor, Tensor]:
     return order[held_out:], order[:held_out]
 
 
+def fits_words(settings: TrainSettings) -> bool:
+    """Whether training starts with fitting visual words to the images."""
+    if get_recipe(settings.recipe).words is None:
+        return False
+    with UnallocatedParameters():
+        return has_words(get_architecture(settings.arch).build_encoder())
+
+
 class TrainingRun:
     """Everything that changes from epoch to epoch.
 
     Args:
         settings: what decides the result.
         preprocess: input normalisation, as the recipe asks for it.
-        loaded: at least two decoded images, unless no epochs are asked for.
+        loaded: at least two decoded images, unless there are no epochs and no words to fit.
         device: where to compute.
         pretrained: what the encoder starts from; None at random.
     """
@@ -103,7 +113,7 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed, pretrained=pretrained)
-            self._words = recipe.words if has_words(model.encoder) else None
+            self._words = recipe.words if fits_words(settings) else None
             self._objective = Objective(
                 model,
                 recipe,
@@ -115,8 +125,15 @@ class TrainingRun:
         self._plan(settings.epochs)
 
     def start(self) -> None:
-        """What comes before the first epoch: where the recipe says so, words are fitted."""
+        """What comes before the first epoch: where the recipe says so, words are fitted.
+
+        Raises:
+            TrainingError: there are too few images for that.
+        """
         if self._words is not None:
+            if len(self._pixels) < 2:
+                count = len(self._pixels)
+                raise TrainingError(f"{count} readable images; fitting words needs at least 2")
             encoder = self._objective.model.encoder.cpu()
             fit_words(
                 encoder,

@@ -60,9 +60,9 @@ class WordAssignment(nn.Module):
     def matches(self, patches: Tensor) -> Tensor:
         """How well each word fits the patch at each position, before they share it out."""
         weight, bias, stride = self.match.weight, self.match.bias, self.layer.stride
-        if self.layer.kernel == 1:  # positions between the strides are not looked at
-            return F.conv2d(patches[:, :, ::stride, ::stride].contiguous(), weight, bias)
         if not self.layer.equalise:
+            if self.layer.kernel == 1:  # positions between the strides are not looked at
+                return F.conv2d(patches[:, :, ::stride, ::stride].contiguous(), weight, bias)
             return F.conv2d(patches, weight, bias, stride)
         # A patch at equal contrast is (p - mean) / deviation. With filters that sum to zero the
         # mean falls out, and the deviation, one number per position, can be divided by afterwards.

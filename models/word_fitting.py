@@ -141,12 +141,16 @@ def _centres(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """``count`` cluster centres of ``rows``, by k-means. Shape: (N, D) -> (count, D)."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
 
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     kmeans = KMeans(  # type: ignore[no-untyped-call]
         count, init="random", n_init=1, max_iter=KMEANS_STEPS, random_state=seed
     )
-    with warnings.catch_warnings():
+    # Several threads add up their parts of a sum in the order in which they finish: the last bits
+    # would not repeat.
+    one_thread = threadpool_limits(1, user_api="openmp")  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings(), one_thread:
         # Plain images have fewer different patches than words; some words are then the same.
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans.fit(rows.numpy())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.augment import JITTERS, Jitter, random_view
+from models.augment import FITTING_JITTERS, JITTERS, LEAST_AREA, Jitter, random_view
 from models.recipes import COLOURS
 
 
@@ -13,6 +13,7 @@ def view(images: torch.Tensor, seed: int, colour: str = "keep") -> torch.Tensor:
 
 def test_every_choice_of_colour_has_its_jitter() -> None:
     assert tuple(JITTERS) == COLOURS
+    assert tuple(FITTING_JITTERS) == COLOURS
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -40,6 +41,36 @@ def test_about_half_of_the_views_are_mirrored() -> None:
     ramp = torch.linspace(0, 1, 32).expand(400, 3, 32, 32)
     slopes = view(ramp, 0).diff(dim=3).mean(dim=(1, 2, 3))
     assert 0.4 < (slopes < 0).float().mean() < 0.6
+
+
+STILL = Jitter(brightness=0, contrast=0, saturation=0)
+
+
+def shown(least_area: float) -> torch.Tensor:
+    """Shares of the area that 400 views show, read off two ramps."""
+    ramp = torch.linspace(1 / 128, 127 / 128, 64).expand(64, 64)
+    images = torch.stack([ramp, ramp.T, torch.zeros(64, 64)]).expand(400, -1, -1, -1)
+    views = random_view(images, STILL, torch.Generator().manual_seed(0), least_area=least_area)
+    spread = views.amax(dim=(2, 3)) - views.amin(dim=(2, 3))
+    return spread[:, :2].prod(dim=1) * (64 / 63) ** 2
+
+
+@pytest.mark.parametrize("least_area", [0.1, 0.3, LEAST_AREA])
+def test_views_show_at_least_the_share_of_the_area_that_is_asked_for(least_area: float) -> None:
+    areas = shown(least_area)
+    assert least_area - 0.02 < areas.min() < least_area + 0.05
+    assert areas.max() > 0.9
+
+
+def test_views_for_fitting_turn_kept_colours_a_little() -> None:
+    colour = torch.tensor([0.6, 0.35, 0.3]).view(1, 3, 1, 1).expand(500, 3, 4, 4)
+    kept = random_view(colour, FITTING_JITTERS["keep"], torch.Generator().manual_seed(0))
+    spread = (kept.amax(dim=1) - kept.amin(dim=1)).amax(dim=(1, 2))
+    grey = spread < 1e-6
+    assert 0.05 < grey.float().mean() < 0.15
+    order = channel_order(kept[~grey])
+    assert (order[:, 2] == 0).all()  # red stays strongest
+    assert len({tuple(each) for each in order.tolist()}) == 2  # orange or pink
 
 
 def channel_order(images: torch.Tensor) -> torch.Tensor:

@@ -12,11 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
+from models import registry
 from models.checkpoint import load_checkpoint, read_info
+from models.declared import DeclaredArchitecture
 from models.errors import CheckpointError, ImageSizeError, TrainingError
+from models.layers import Conv, Deconv, GlobalContext, LocalHistogram, Parallel, VisualWords
 from models.pixels import load_pixels
 from models.pooling import Pooling
-from models.recipes import LOSSES, RECIPES, SCHEDULERS, TrainSettings
+from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, WordFitting
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.training import train
@@ -384,3 +387,150 @@ def test_history_is_plain_json(files: list[ImageFile], tmp_path: Path) -> None:
     content = json.loads((tmp_path / "model.json").read_text())
     assert len(content["training"]["history"]) == 3
     assert content["training"]["images"] == {"training": 17, "validation": 3}
+
+
+NO_PATH = Path("nowhere.png")
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
+    """Settings for an architecture like model7, but small, with a quick fitting."""
+    vocabularies = (VisualWords(12, 5, 4, grey=True, equalise=True), VisualWords(8, 1, 4))
+    architecture = DeclaredArchitecture(
+        name="words",
+        summary="few words",
+        encoder=(
+            Parallel(tuple((each, LocalHistogram(4)) for each in vocabularies)),
+            Conv(16, kernel=1, padding=0, activation="none"),
+            GlobalContext(0.3),
+        ),
+        decoder=(Deconv(16, kernel=4, stride=4), Deconv(3, kernel=4, stride=4, activation="none")),
+    )
+    monkeypatch.setitem(registry._ARCHITECTURES, "words", architecture)
+    quick = replace(RECIPES["retrieval"], words=WordFitting(patches=600))
+    monkeypatch.setitem(RECIPES, "retrieval", quick)
+    return replace(SMALL, arch="words")
+
+
+def no_fitting(*_: object, **__: object) -> None:
+    raise AssertionError("words are fitted")
+
+
+def part(folder: Path, name: str) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint's ``encoder`` or ``decoder``."""
+    return {key: value for key, value in weights(folder).items() if key.startswith(name)}
+
+
+def test_the_encoder_stays_as_fitted_while_the_decoder_learns_to_read_it(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path
+) -> None:
+    train(files, replace(words, epochs=0), tmp_path / "start", progress=False)
+    report = train(files, replace(words, epochs=6), tmp_path / "end", progress=False)
+    assert report.best_epoch == 6
+    start, end = tmp_path / "start", tmp_path / "end"
+    assert same(part(start, "encoder"), part(end, "encoder"))
+    decoders = part(start, "decoder"), part(end, "decoder")
+    assert not any(torch.equal(decoders[0][name], decoders[1][name]) for name in decoders[0])
+    losses = [record.reconstruction for record in report.history]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0]
+    assert {record.contrastive for record in report.history} == {0.0}
+    record = report.history[-1]
+    assert record.validation_loss == pytest.approx(5 * record.reconstruction)
+    assert record.dead_channels == 0
+
+
+def test_the_studys_recipe_trains_an_encoder_of_words_like_any_other(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.training_run.fit_words", no_fitting)
+    study = replace(words, recipe="study")
+    for epochs in (0, 1):
+        settings = replace(study, epochs=epochs)
+        train(files, settings, tmp_path / str(epochs), whitened_size=0, progress=False)
+    start, end = (part(tmp_path / str(epochs), "encoder") for epochs in (0, 1))
+    assert not any(torch.equal(start[name], end[name]) for name in start)
+
+
+def test_without_epochs_words_are_fitted_with_or_without_a_whitening(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path
+) -> None:
+    settings = replace(words, epochs=0)
+    train(files, settings, tmp_path / "whitened", progress=False)
+    train(files, settings, tmp_path / "plain", whitened_size=0, progress=False)
+    assert same(weights(tmp_path / "whitened"), weights(tmp_path / "plain"))
+    train(files[1:], settings, tmp_path / "other", whitened_size=0, progress=False)
+    fitted, other = part(tmp_path / "plain", "encoder"), part(tmp_path / "other", "encoder")
+    assert not any(torch.equal(fitted[name], other[name]) for name in fitted)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_words_cannot_be_fitted_to_fewer_than_two_images(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path, count: int
+) -> None:
+    with pytest.raises(TrainingError, match=f"{count} readable images; fitting words needs at"):
+        train(files[:count], replace(words, epochs=0), tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("change", [{"recipe": "study"}, {"arch": "model1"}])
+def test_images_that_decide_nothing_are_not_read(
+    words: TrainSettings, tmp_path: Path, change: dict[str, str]
+) -> None:
+    missing = [ImageFile(NO_PATH, NO_PATH.name, None, 1, 0)] * 2
+    settings = replace(words, epochs=0, **change)
+    assert train(missing, settings, tmp_path, whitened_size=0, progress=False).unreadable == ()
+
+
+def test_a_resumed_training_keeps_its_words_and_ends_as_if_undisturbed(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(words, epochs=4)
+    whole = train(files, settings, tmp_path / "whole", progress=False)
+    original = TrainingRun._epoch
+
+    def dying(run: TrainingRun, epoch: int, *args: object, **kwargs: object) -> object:
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return original(run, epoch, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingRun, "_epoch", dying)
+        with pytest.raises(KeyboardInterrupt):
+            train(files, settings, tmp_path / "cut", progress=False)
+    monkeypatch.setattr("models.training_run.fit_words", no_fitting)
+    resumed = train(files, settings, tmp_path / "cut", resume=True, progress=False)
+    assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
+    timeless = [replace(record, seconds=0) for record in resumed.history]
+    assert timeless == [replace(record, seconds=0) for record in whole.history]
+
+
+def test_what_colours_do_decides_the_fitted_encoder(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path
+) -> None:
+    for colour in COLOURS:
+        train(files, replace(words, epochs=0, colour=colour), tmp_path / colour, progress=False)
+    kept, ignored = (part(tmp_path / colour, "encoder") for colour in COLOURS)
+    differing = {name for name in kept if not torch.equal(kept[name], ignored[name])}
+    assert differing == {"encoder.1.bias", "encoder.1.weight"}
+
+
+def test_measuring_how_long_an_epoch_takes_leaves_the_words_alone(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path
+) -> None:
+    train(files, replace(words, epochs=0), tmp_path / "start", progress=False)
+    train(files, words, tmp_path / "hurried", time_budget=1e-6, progress=False)
+    assert same(part(tmp_path / "start", "encoder"), part(tmp_path / "hurried", "encoder"))
+
+
+def test_model7_is_fitted_by_the_default_recipe(
+    files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        RECIPES, "retrieval", replace(RECIPES["retrieval"], words=WordFitting(patches=600))
+    )
+    settings = TrainSettings(arch="model7", image_size=32, batch_size=8, epochs=0)
+    train(files, settings, tmp_path / "start", progress=False)
+    report = train(files, replace(settings, epochs=2), tmp_path / "end", progress=False)
+    assert same(part(tmp_path / "start", "encoder"), part(tmp_path / "end", "encoder"))
+    first, last = (record.reconstruction for record in report.history)
+    assert last < first

@@ -1,0 +1,387 @@
+"""Fitting words: they are those of the images, and the layer after them ignores what views do."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models import word_fitting
+from models.augment import FITTING_JITTERS, Jitter
+from models.blocks import SideBySide
+from models.initialisation import new_model
+from models.layers import (
+    AveragePool,
+    Conv,
+    GlobalContext,
+    Layer,
+    LocalHistogram,
+    Parallel,
+    VisualWords,
+    build_layers,
+)
+from models.preprocess import Preprocess
+from models.recipes import COLOURS, RECIPES, WordFitting
+from models.registry import create_model, list_models
+from models.visual_words import LEAST_CONTRAST, WordAssignment
+from models.word_fitting import Views, fit_projection, fit_vocabularies, fit_words, has_words
+
+SIDE = 32
+PREPROCESS = Preprocess(SIDE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+FITTING = WordFitting(patches=1_500)
+SMALL: tuple[Layer, ...] = (
+    Parallel(
+        (
+            (VisualWords(12, 5, 4, grey=True, equalise=True), LocalHistogram(4)),
+            (VisualWords(8, 1, 4, sharpness=8.0), LocalHistogram(4)),
+            (
+                AveragePool(2),
+                VisualWords(10, 3, 2, equalise=True, sharpness=2.0),
+                LocalHistogram(4),
+            ),
+        )
+    ),
+    Conv(12, kernel=1, padding=0, activation="none"),
+    GlobalContext(0.3),
+)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(count: int, seed: int = 0) -> Tensor:
+    """Images of smooth coloured noise, uint8."""
+    coarse = torch.rand(count, 3, SIDE // 4, SIDE // 4, generator=generator(seed))
+    fine = torch.rand(count, 3, SIDE, SIDE, generator=generator(seed + 1))
+    big = nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")
+    return ((0.8 * big + 0.2 * fine) * 255).to(torch.uint8)
+
+
+def plain_images(*colours: tuple[int, int, int]) -> Tensor:
+    rows = torch.tensor(colours, dtype=torch.uint8).view(-1, 3, 1, 1)
+    return rows.expand(-1, 3, SIDE, SIDE).contiguous()
+
+
+def fitted(pixels: Tensor, *, seed: int = 0, colour: str = "keep") -> nn.Sequential:
+    encoder = build_layers(SMALL, channels=3).requires_grad_(False)
+    fit_words(encoder, pixels, PREPROCESS, FITTING, colour=colour, seed=seed)
+    return encoder
+
+
+def fitted_vocabulary(words: VisualWords, pixels: Tensor) -> WordAssignment:
+    vocabularies = SideBySide([build_layers((words,), channels=3)]).requires_grad_(False)
+    fit_vocabularies(vocabularies, pixels, PREPROCESS, FITTING, generator())
+    assignment = vocabularies[0][0]
+    assert isinstance(assignment, WordAssignment)
+    return assignment
+
+
+def overlaps(profiles: Tensor) -> Tensor:
+    """Of each two rows of shares, the part that they have in common. Shape: (N, K) -> (N, N)."""
+    return torch.minimum(profiles.unsqueeze(1), profiles.unsqueeze(0)).sum(dim=2)
+
+
+def test_only_model7_has_words() -> None:
+    assert [name for name in list_models() if has_words(create_model(name).encoder)] == ["model7"]
+
+
+def test_each_of_a_few_colours_gets_words_of_its_own() -> None:
+    colours = torch.tensor([[230, 30, 30], [30, 200, 30], [30, 30, 220], [128, 128, 128]])
+    tiles = torch.randint(4, (10, SIDE // 8, SIDE // 8), generator=generator())
+    pixels = colours[tiles].permute(0, 3, 1, 2).to(torch.uint8)
+    pixels = pixels.repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
+    assignment = fitted_vocabulary(VisualWords(12, 1, 1, sharpness=8.0), pixels)
+    plain = colours.to(torch.uint8).view(4, 3, 1, 1)
+    shares = assignment(PREPROCESS.normalize(plain)).flatten(1)
+    assert torch.allclose(overlaps(shares), torch.eye(4), atol=0.01)
+
+
+def textures() -> Tensor:
+    """Flat, and stripes in four directions, with a little noise: four times each."""
+    row, column = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    zero = torch.zeros_like(row)
+    pictures = torch.stack(
+        [zero, row // 2 % 2, column // 2 % 2, (row + column) // 2 % 2, (row - column) // 2 % 2]
+    )
+    noise = torch.rand(4, 5, 3, SIDE, SIDE, generator=generator())
+    pixels = 60 + 120 * pictures.view(1, 5, 1, SIDE, SIDE) + 10 * noise
+    return pixels.flatten(0, 1).to(torch.uint8)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_each_of_a_few_textures_gets_words_of_its_own(grey: bool) -> None:
+    pixels = textures()
+    words = VisualWords(120, 5, 1, grey=grey, equalise=True, sharpness=2.0)
+    shares = fitted_vocabulary(words, pixels)(PREPROCESS.normalize(pixels))
+    profiles = shares[:, :, 4:-4, 4:-4].mean(dim=(2, 3))
+    alike = overlaps(profiles).view(4, 5, 4, 5).mean(dim=(0, 2))
+    assert alike.diagonal().min() > 0.8
+    assert alike.fill_diagonal_(0).max() < 0.1
+
+
+def whitened_by_hand(patches: np.ndarray, shrinkage: float) -> np.ndarray:
+    """Patches with the directions' variances divided out, as a function of a patch."""
+    centred = patches - patches.mean(axis=0)
+    covariance = np.zeros((patches.shape[1], patches.shape[1]))
+    for row in centred:
+        covariance += np.outer(row, row) / len(centred)
+    values, vectors = np.linalg.eigh(covariance)
+    values = values + shrinkage * np.trace(covariance) / len(covariance)
+    return centred @ (vectors @ np.diag(values**-0.5) @ vectors.T)
+
+
+@pytest.mark.parametrize("equalise", [False, True])
+@pytest.mark.parametrize("sharpness", [1.0, 4.0])
+def test_shares_fall_with_the_distance_to_the_whitened_centres(
+    monkeypatch: pytest.MonkeyPatch, equalise: bool, sharpness: float
+) -> None:
+    found: list[Tensor] = []
+    original = word_fitting._centres
+
+    def watched(*args: object) -> Tensor:
+        found.append(original(*args))  # type: ignore[arg-type]
+        return found[0]
+
+    monkeypatch.setattr(word_fitting, "_centres", watched)
+    scales = torch.linspace(0.2, 2, 75)  # so that whitening matters
+    patches = 0.5 + scales * torch.randn(400, 75, generator=generator())
+    layer = VisualWords(6, 5, 1, equalise=equalise, sharpness=sharpness)
+    assignment = WordAssignment(layer, channels=3).requires_grad_(False)
+    word_fitting._fit_assignment(assignment, patches, FITTING, generator())
+    looked_at = patches.double().numpy()
+    if equalise:
+        spread = np.sqrt(looked_at.var(axis=1, keepdims=True) + LEAST_CONTRAST**2)
+        looked_at = (looked_at - looked_at.mean(axis=1, keepdims=True)) / spread
+    whitened = whitened_by_hand(looked_at, FITTING.patch_shrinkage)
+    (centres,) = found
+    expected = np.empty((400, 6))
+    for place, row in enumerate(whitened):
+        squares = np.array([((row - centre) ** 2).sum() for centre in centres.double().numpy()])
+        parts = np.exp(-sharpness * (squares - squares.min()) / 2)
+        expected[place] = parts / parts.sum()
+    shares = assignment(patches.view(400, 3, 5, 5))[:, :, 2, 2].double().numpy()
+    assert np.abs(shares - expected).max() < 1e-3
+    assert (shares.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+def test_centres_are_the_means_of_the_rows_nearest_to_them() -> None:
+    corners = 20 * torch.eye(5, 8)
+    rows = corners.repeat(30, 1) + torch.randn(150, 8, generator=generator())
+    centres = word_fitting._centres(rows, 5, generator(3))
+    nearest = torch.cdist(rows, centres).argmin(dim=1)
+    for place, centre in enumerate(centres):
+        assert torch.allclose(centre, rows[nearest == place].mean(dim=0), atol=1e-4)
+
+
+def test_drawn_patches_are_windows_of_the_images() -> None:
+    images = torch.arange(2 * 3 * 6 * 7).view(2, 3, 6, 7).float()
+    windows = {
+        tuple(images[i, :, row : row + 3, column : column + 3].flatten().tolist())
+        for i in range(2)
+        for row in range(4)
+        for column in range(5)
+    }
+    patches = word_fitting._draw_patches(images, 3, 600, generator())
+    assert {tuple(patch) for patch in patches.tolist()} == windows
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not() -> None:
+    pixels = noise(10)
+    first, again, other = (fitted(pixels, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not any(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_clusters_repeat_bit_by_bit_on_many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from threadpoolctl import threadpool_limits
+
+    rows = torch.randn(4_000, 20, generator=generator())
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")  # scikit-learn then takes more threads than cores
+    with threadpool_limits(8, user_api="openmp"):
+        first, *others = (word_fitting._centres(rows, 32, generator(1)) for _ in range(4))
+    assert all(torch.equal(first, other) for other in others)
+
+
+def test_the_weights_that_were_there_do_not_matter() -> None:
+    torch.manual_seed(0)
+    first = fitted(noise(4)).state_dict()
+    torch.manual_seed(1)
+    second = fitted(noise(4)).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_colours_that_views_change_decide_the_projection_and_not_the_words() -> None:
+    pixels = noise(10)
+    kept, ignored = (fitted(pixels, colour=colour) for colour in COLOURS)
+    for name, value in kept[0].state_dict().items():
+        assert torch.equal(value, ignored[0].state_dict()[name])
+    assert not torch.allclose(kept[1].weight, ignored[1].weight, rtol=0.05)
+
+
+def test_ignored_colours_move_an_image_less_than_kept_ones() -> None:
+    pixels = noise(40)
+    turned = pixels[:, [1, 2, 0]]  # another hue everywhere
+    moves = []
+    for colour in COLOURS:
+        encoder = fitted(pixels, colour=colour)
+        plain, other = (encoder(PREPROCESS.normalize(each)).flatten(1) for each in (pixels, turned))
+        moves.append(torch.cosine_similarity(plain, other).mean().item())
+    assert moves[1] > moves[0] + 0.05
+
+
+def test_no_more_images_are_looked_at_than_the_fitting_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Tensor] = []
+    original = word_fitting.fit_vocabularies
+
+    def watched(vocabularies: SideBySide, images: Tensor, *args: object) -> None:
+        seen.append(images)
+        original(vocabularies, images, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(word_fitting, "fit_vocabularies", watched)
+    pixels = noise(12)
+    encoder = build_layers(SMALL, channels=3).requires_grad_(False)
+    fit_words(encoder, pixels, PREPROCESS, replace(FITTING, images=5), colour="keep", seed=0)
+    chosen = [int((pixels == image).all(dim=(1, 2, 3)).nonzero()) for image in seen[0]]
+    assert len(set(chosen)) == 5
+    assert chosen != [0, 1, 2, 3, 4]
+
+
+def views_of(vocabularies: nn.Module, jitter: Jitter) -> Views:
+    assert isinstance(vocabularies, SideBySide)
+    return Views(vocabularies, PREPROCESS, FITTING, jitter, generator())
+
+
+def test_plain_histograms_are_means_over_the_cells() -> None:
+    pixels = noise(11)  # more than a batch
+    vocabularies = fitted(pixels)[0]
+    rows = views_of(vocabularies, FITTING_JITTERS["keep"]).plain(pixels)
+    for image, row in zip(pixels, rows, strict=True):
+        cells = vocabularies(PREPROCESS.normalize(image.unsqueeze(0)))[0].flatten(1)
+        assert torch.allclose(row, sum(cells.T) / cells.shape[1], atol=1e-5)
+
+
+def test_views_of_one_image_differ_in_what_views_change_and_other_images_do_not_count() -> None:
+    vocabularies = fitted(noise(10))[0]
+    colours = torch.randint(256, (11, 3), generator=generator()).tolist()  # more than a batch
+    pixels = plain_images(*map(tuple, colours))  # no part of them looks otherwise
+    still = views_of(vocabularies, Jitter(brightness=0, contrast=0, saturation=0))
+    assert torch.pdist(still.plain(pixels)).min() > 0.01
+    assert torch.allclose(still.difference(pixels), torch.zeros(11, 30), atol=1e-4)
+    tinted = views_of(vocabularies, FITTING_JITTERS["ignore"]).difference(pixels)
+    of_colours = slice(12, 20)
+    assert tinted[:, of_colours].norm(dim=1).median() > 0.5
+
+
+def projection_of(
+    plain: Tensor, differences: Tensor, channels: int, **fitting: float
+) -> Callable[[Tensor], Tensor]:
+    """The fitted layer as a function of histograms (N, K)."""
+    layer = nn.Conv2d(plain.shape[1], channels, 1)
+    fit_projection(layer, plain, differences, replace(FITTING, **fitting))
+    layer.requires_grad_(False)
+    return lambda rows: layer(rows.view(*rows.shape, 1, 1)).flatten(1)
+
+
+def histograms(count: int = 60) -> tuple[Tensor, Tensor]:
+    """Made-up histograms and differences of six words, each direction with its own variance."""
+    scales = torch.tensor([1.0, 3.0, 0.5, 2.0, 0.2, 1.5])
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=generator(5)))[0]
+    plain = 4 + scales * torch.randn(count, 6, generator=generator()) @ turn
+    return plain, scales.flip(0) * torch.randn(count, 6, generator=generator(1))
+
+
+def test_without_views_the_projection_is_a_rotation_of_the_centred_histograms() -> None:
+    plain, differences = histograms()
+    projected = projection_of(plain, differences, 6, view_exponent=0.0)(plain)
+    assert torch.allclose(torch.pdist(projected), torch.pdist(plain), rtol=1e-4)
+    lengths = (plain - plain.mean(dim=0)).norm(dim=1)
+    assert torch.allclose(projected.norm(dim=1), lengths, rtol=1e-4)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.35, 0.5])
+def test_channels_are_uncorrelated_and_fall_in_variance_and_their_mean_is_zero(
+    exponent: float,
+) -> None:
+    plain, differences = histograms()
+    projected = projection_of(plain, differences, 6, view_exponent=exponent)(plain)
+    assert torch.allclose(projected.mean(dim=0), torch.zeros(6), atol=1e-4)
+    covariance = projected.T @ projected / len(projected)
+    variances = covariance.diagonal()
+    assert torch.equal(variances.sort(descending=True).values, variances)
+    assert torch.allclose(covariance, torch.diag(variances), atol=1e-3 * variances[0].item())
+
+
+def test_fewer_channels_are_the_strongest_of_all() -> None:
+    plain, differences = histograms()
+    every = projection_of(plain, differences, 6)(plain)
+    assert torch.allclose(projection_of(plain, differences, 2)(plain), every[:, :2], atol=1e-5)
+
+
+def test_what_only_views_change_loses_weight_by_the_exponents_power() -> None:
+    plain = torch.randn(500, 2, generator=generator())
+    differences = torch.zeros(500, 2)
+    differences[:, 0] = 2 * torch.randn(500, generator=generator(1))
+    project = projection_of(plain, differences, 2, view_exponent=0.35, view_shrinkage=0.1)
+    origin = project(torch.zeros(1, 2))
+    changed, kept = (project(step.unsqueeze(0)) - origin for step in torch.eye(2))
+    mean_variance = (differences[:, 0] ** 2).mean().item() / 2
+    assert kept.norm().item() == pytest.approx((0.1 * mean_variance) ** -0.35, rel=1e-3)
+    assert changed.norm().item() == pytest.approx((2.1 * mean_variance) ** -0.35, rel=1e-3)
+
+
+DEGENERATE = {
+    "equal": noise(1).expand(5, -1, -1, -1).contiguous(),
+    "one colour": plain_images(*[(200, 40, 90)] * 3),
+    "black": plain_images(*[(0, 0, 0)] * 3),
+    "plain colours": plain_images((200, 40, 90), (10, 220, 30), (255, 255, 255)),
+    "two images": noise(2),
+    "grey": noise(6).float().mean(dim=1, keepdim=True).to(torch.uint8).expand(-1, 3, -1, -1),
+}
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_images_with_little_in_them_give_finite_weights(name: str, colour: str) -> None:
+    encoder = fitted(DEGENERATE[name], colour=colour)
+    for value in encoder.state_dict().values():
+        assert value.isfinite().all()
+    for pixels in (DEGENERATE[name], noise(2, seed=9)):
+        assert encoder(PREPROCESS.normalize(pixels)).isfinite().all()
+
+
+def precision_at_1(latents: Tensor, labels: Tensor) -> float:
+    rows = nn.functional.normalize(latents.flatten(1))
+    likeness = (rows @ rows.T).fill_diagonal_(-2)
+    return (labels[likeness.argmax(dim=1)] == labels).float().mean().item()
+
+
+def woven(seed: int) -> tuple[Tensor, Tensor]:
+    """Lying stripes, standing stripes and chequers, eight of each in random colours; their kind."""
+    random = generator(seed)
+    row, column = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    pictures = []
+    for kind in range(3):
+        for _ in range(8):
+            down, along = torch.randint(6, (2,), generator=random).tolist()
+            lying, standing = (row + down) // 3 % 2, (column + along) // 3 % 2
+            pattern = (lying, standing, lying ^ standing)[kind]
+            first, second = torch.randint(256, (2, 3, 1, 1), generator=random)
+            grain = torch.randint(-20, 20, (3, 64, 64), generator=random)
+            pictures.append(torch.where(pattern.bool(), first, second) + grain)
+    pixels = torch.stack(pictures).clamp(0, 255).to(torch.uint8)
+    return pixels, torch.arange(3).repeat_interleave(8)
+
+
+def test_fitted_words_find_the_like_of_a_picture_more_often_than_random_ones() -> None:
+    preprocess = replace(PREPROCESS, image_size=64)
+    pixels, kinds = woven(0)
+    encoder = new_model("model7", RECIPES["retrieval"], seed=0).encoder.requires_grad_(False)
+    before = precision_at_1(encoder(preprocess.normalize(pixels)), kinds)
+    fit_words(encoder, pixels, preprocess, WordFitting(patches=3_000), colour="ignore", seed=0)
+    after = precision_at_1(encoder(preprocess.normalize(pixels)), kinds)
+    assert after > before + 0.2
