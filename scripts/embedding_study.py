@@ -25,6 +25,7 @@ from indexer.types import Distance
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from models.recipes import RECIPES, WordFitting
+from models.registry import get_architecture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -327,9 +328,29 @@ sets are favoured; cifar10-test was looked at once, at 64 pixels, before the con
 """
 
 
-def page(contents: Sequence[Mapping[str, Any]]) -> str:
+def page(contents: Sequence[Mapping[str, Any]], speed: Mapping[str, Any] | None) -> str:
     """docs/embedding.md."""
-    return "\n".join([INTRODUCTION, *(section(content) for content in contents)])
+    parts = [INTRODUCTION, *(section(content) for content in contents)]
+    return "\n".join([*parts, speed_section(speed)] if speed else parts)
+
+
+def speed_section(speed: Mapping[str, Any]) -> str:
+    """How fast the encoders are, from what ``scripts/benchmark.py encoders --json`` wrote."""
+    settings = speed["settings"]
+    size, images = int(settings["image_size"]), int(settings["images"])
+    seconds = {row["name"]: statistics.median(row["seconds"]) for row in speed["measurements"]}
+    lines = [
+        f"\n## Encoders at {size} px\n",
+        f"{images} images a round, {settings['rounds']} rounds, {speed['cores']} cores, "
+        f"torch {speed['packages']['torch']}; `scripts/benchmark.py encoders`.\n",
+        "| architecture | GFLOP | images/s | beside model6 |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, median in seconds.items():
+        gflop = get_architecture(name).encoder_gflop(size)
+        ratio = seconds["model6"] / median
+        lines.append(f"| {name} | {gflop:.2f} | {images / median:.1f} | {ratio:.2f} |")
+    return "\n".join(lines) + "\n"
 
 
 def section(content: Mapping[str, Any]) -> str:
@@ -372,7 +393,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     contents = [json.loads(path.read_text()) for path in sorted(results.glob("embedding-*.json"))]
-    (DOCS / "embedding.md").write_text(page(contents))
+    encoders = results / "encoders.json"
+    speed = json.loads(encoders.read_text()) if encoders.exists() else None
+    (DOCS / "embedding.md").write_text(page(contents, speed))
     return 0
 
 
