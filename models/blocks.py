@@ -26,19 +26,20 @@ class Shrink(nn.Module):
     A convolution, because for three channels that is several times as fast as ``avg_pool2d``.
 
     Args:
+        channels: C.
         kernel: side of a window.
     """
 
-    def __init__(self, kernel: int) -> None:
+    def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
         self.kernel = kernel
+        same = torch.eye(channels).view(channels, channels, 1, 1) / kernel**2
+        self.register_buffer("window", same.repeat(1, 1, kernel, kernel), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Shape: (B, C, H, W) -> (B, C, H // kernel, W // kernel)."""
-        channels, kernel = images.shape[1], self.kernel
-        same = torch.eye(channels, dtype=images.dtype, device=images.device)
-        window = same.view(channels, channels, 1, 1).expand(-1, -1, kernel, kernel)
-        return F.conv2d(images, window / kernel**2, stride=kernel)
+        assert isinstance(self.window, Tensor)
+        return F.conv2d(images, self.window, stride=self.kernel)
 
 
 class UnallocatedParameters(TorchFunctionMode):

@@ -244,11 +244,11 @@ class AveragePool:
         """None: additions are not counted."""
         return 0
 
-    def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
+    def build(self, channels: int) -> list[nn.Module]:
         """Shrink."""
         from models.blocks import Shrink
 
-        return [Shrink(self.kernel)]
+        return [Shrink(channels, self.kernel)]
 
 
 @dataclass(frozen=True, slots=True)

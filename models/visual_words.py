@@ -35,6 +35,9 @@ class WordAssignment(nn.Module):
         super().__init__()
         self.layer = layer
         self.match = nn.Conv2d(channels, layer.words, layer.kernel, layer.stride)
+        # Means over channels and window by convolution: faster than mean and pooling are.
+        window = torch.full((1, channels, layer.kernel, layer.kernel), 1 / layer.kernel**2)
+        self.register_buffer("window", window / channels, persistent=False)
 
     def seen(self, images: Tensor) -> Tensor:
         """What patches are cut from: ``images`` as far as words look at them, border mirrored.
@@ -77,12 +80,11 @@ class WordAssignment(nn.Module):
 
         Shape: (B, C, H, W), border included -> (B, 1, H', W').
         """
-        channels, kernel = patches.shape[1], self.layer.kernel
-        # A convolution averages over channels and window at once, faster than pooling does.
-        window = patches.new_full((1, channels, kernel, kernel), 1 / (channels * kernel**2))
-        mean = F.conv2d(patches, window, stride=self.layer.stride)
-        square = F.conv2d(patches**2, window, stride=self.layer.stride)
-        return ((square - mean**2).clamp(min=0) + LEAST_CONTRAST**2).sqrt()
+        assert isinstance(self.window, Tensor)
+        mean = F.conv2d(patches, self.window, stride=self.layer.stride)
+        square = F.conv2d(patches * patches, self.window, stride=self.layer.stride)
+        variance = torch.addcmul(square, mean, mean, value=-1)
+        return variance.clamp_(min=0).add_(LEAST_CONTRAST**2).sqrt_()
 
 
 class HellingerHistogram(nn.Module):
