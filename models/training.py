@@ -116,14 +116,6 @@ def train(
             run.fit_into(deadline - perf_counter())
     with SummaryWriter(str(out / "tensorboard"), purge_step=len(run.history) + 1) as log:
         run.run(out, log, deadline=deadline, progress=progress)
-    scheduler = settings.scheduler or recipe.scheduler
-    facts = {
-        "settings": asdict(replace(settings, scheduler=scheduler, weights=settings.start)),
-        "images": {"training": len(run.train_part), "validation": len(run.validation_part)},
-        "planned_epochs": run.epochs,
-        "best_epoch": run.best_epoch,
-        "history": [asdict(record) for record in run.history],
-    }
     best = load_checkpoint(out)
     whitening = None
     if whitened_size and loaded.files:
@@ -132,13 +124,25 @@ def train(
         )
     return TrainingReport(
         checkpoint=save_checkpoint(
-            out, best.model, preprocess, whitening=whitening, training=facts
+            out, best.model, preprocess, whitening=whitening, training=_facts(run, settings)
         ),
         history=tuple(run.history),
         best_epoch=run.best_epoch,
         unreadable=tuple(str(error) for error in loaded.unreadable),
         seconds=perf_counter() - started,
     )
+
+
+def _facts(run: TrainingRun, settings: TrainSettings) -> dict[str, object]:
+    """What the checkpoint tells of how it was made."""
+    scheduler = settings.scheduler or get_recipe(settings.recipe).scheduler
+    return {
+        "settings": asdict(replace(settings, scheduler=scheduler, weights=settings.start)),
+        "images": {"training": len(run.train_part), "validation": len(run.validation_part)},
+        "planned_epochs": run.epochs,
+        "best_epoch": run.best_epoch,
+        "history": [asdict(record) for record in run.history],
+    }
 
 
 def _whitening(
