@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.settings import Settings, calm_threads
 from indexer.types import Distance
+from models.architectures.model7 import LOCAL
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from models.recipes import RECIPES, WordFitting
@@ -41,8 +42,6 @@ VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coa
 """Names of model7's branches, in their order."""
 ALL = frozenset(range(len(VOCABULARIES)))
 METRICS = ("precision_at_1", "precision_at_k", "mean_average_precision")
-LOCAL = 0.3
-"""As model7 is declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,9 +317,9 @@ k-means centres of whitened patches; the layer after the histograms gives less w
 views of one image differ in; both are fitted to the images in closed form, without labels. Here
 every image is a query once, left out of its own answers, against its label. Each figure is a mean
 over seeds; ± is the standard deviation between seeds, the number in brackets half the 95 %
-bootstrap interval over queries. Rows below the first two tables are flatten, cosine. Baselines
-need no fitting, so they have one seed. "default-" sets are judged with the checkpoint that comes
-with the program, which was fitted to procedural images alone.
+bootstrap interval over queries. Baselines need no fitting, so they have one seed. "default-" sets
+are judged with the checkpoint that comes with the program, which was fitted to procedural images
+alone.
 
 The constants (sharpness of the words, strength of the views, share of the cells) were chosen by a
 person who looked at the labels of wildcats, corel5k, animals22 and artstyles7, so figures on these

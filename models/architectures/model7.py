@@ -21,6 +21,8 @@ from models.registry import register
 
 STRIDE = 4
 CELL = 32
+LOCAL = 0.3
+"""Share of a cell's own difference that stays; docs/embedding.md has 0 and 1 beside it."""
 
 
 def histogram(words: VisualWords, *, shrink: int = 1) -> tuple[Layer, ...]:
@@ -44,7 +46,7 @@ model7 = register(
                 )
             ),
             Conv(512, kernel=1, padding=0, activation="none"),
-            GlobalContext(local=0.3),
+            GlobalContext(LOCAL),
         ),
         decoder=(
             Deconv(128),
