@@ -1,0 +1,40 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from indexer.settings import DATA_VARIABLE, Settings
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def finish(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Add what every command takes, and say what runs."""
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"data folder; default: {DATA_VARIABLE}, or ./data",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=command)
+
+
+def dataset_argument(parser: argparse.ArgumentParser) -> None:
+    """NAME, the dataset that the command is about."""
+    parser.add_argument("dataset", metavar="NAME", help="the dataset's name")
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def data_dir(given: argparse.Namespace) -> Path:
+    """The data folder: flag, then environment, then default."""
+    return Settings.resolve(data_dir=given.data_dir).data_dir

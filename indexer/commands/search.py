@@ -1,0 +1,83 @@
+"""``search``: find the images most similar to one."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.commands.arguments import count, data_dir, finish
+from indexer.commands.printing import print_json, print_table
+from indexer.types import Distance
+from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from indexer.types import ResultRow, SearchResult
+
+SUMMARY = "find the images most similar to one"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its command line."""
+    parser.description = "Print the images of a dataset that are nearest to IMAGE."
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="the query image, a file")
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="where to search")
+    parser.add_argument(
+        "--pooling",
+        type=Pooling,
+        choices=list(Pooling),
+        default=Pooling.MAXPOOL,
+        help="vector to compare; default: %(default)s",
+    )
+    parser.add_argument(
+        "--distance",
+        type=Distance,
+        choices=list(Distance),
+        default=Distance.COSINE,
+        help="how to compare; default: %(default)s",
+    )
+    parser.add_argument(
+        "-k", type=count, default=8, metavar="K", help="number of hits; default: %(default)s"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="refuse to search unless the index was made with this checkpoint",
+    )
+    finish(parser, run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """``search``."""
+    from indexer.search import Searcher
+
+    with closing(Searcher(data_dir(given))) as searcher:
+        result = searcher.by_image(
+            given.dataset,
+            given.image,
+            poolings=[given.pooling],
+            distances=[given.distance],
+            k=given.k,
+            checkpoint=given.checkpoint,
+        )
+    if given.json:
+        print_json(_search_json(result, result.rows[0]))
+        return
+    lines = [
+        (str(hit.rank), f"{hit.score:.4f}", hit.label or "-", hit.path)
+        for hit in result.rows[0].hits
+    ]
+    print_table([("rank", "score", "label", "path"), *lines])
+
+
+def _search_json(result: SearchResult, row: ResultRow) -> dict[str, object]:
+    return {
+        "dataset": result.dataset,
+        "checkpoint": result.checkpoint,
+        "pooling": row.pooling,
+        "distance": row.distance,
+        "hits": [{**asdict(hit), "id": str(hit.id)} for hit in row.hits],
+    }

@@ -1,0 +1,63 @@
+"""``status``: what is known of one dataset."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict
+
+from indexer.commands.arguments import data_dir, dataset_argument, finish
+from indexer.commands.printing import print_json, print_table
+from indexer.layout import DataFolder, disk_bytes
+from indexer.types import DatasetInfo
+
+SUMMARY = "what is known of one dataset"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its command line."""
+    dataset_argument(parser)
+    finish(parser, run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """``status``."""
+    from indexer.store import open_store
+
+    folder = data_dir(given)
+    with closing(open_store(folder)) as store:
+        info = store.describe(given.dataset)
+        records = store.scroll(info.name, info.distances[0])
+        labels = Counter(record.payload["label"] for record in records)
+    collections = DataFolder(folder).collections
+    sizes = {name: disk_bytes(collections / name) for name in info.collections}
+    if given.json:
+        counts = {str(label): number for label, number in sorted(labels.items(), key=str)}
+        print_json({**asdict(info), "labels": counts, "disk_bytes": sizes})
+    else:
+        _print_status(info, labels, sizes)
+
+
+def _print_status(
+    info: DatasetInfo, labels: Counter[str | int | float | None], sizes: dict[str, int]
+) -> None:
+    vectors = ", ".join(f"{pooling} {size}" for pooling, size in info.vector_sizes.items())
+    print_table(
+        [
+            ("dataset", info.name),
+            ("checkpoint", f"{info.checkpoint} at {info.image_size} px"),
+            ("vectors", vectors),
+            ("source", info.source),
+            ("synced", info.synced_at),
+            ("engine", info.engine),
+            *(
+                ("collection", f"{name}: {info.images} images, {size / 1e6:.1f} MB on disk")
+                for name, size in sizes.items()
+            ),
+            *(
+                ("label", f"{label or '(none)'}: {number}")
+                for label, number in sorted(labels.items(), key=str)
+            ),
+        ]
+    )

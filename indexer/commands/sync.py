@@ -1,0 +1,128 @@
+"""``sync``: bring an index in line with its images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from indexer.commands.arguments import count, data_dir, finish
+from indexer.commands.printing import print_json, print_table
+from indexer.layout import DataFolder
+from indexer.types import Distance
+from models.pooling import STANDARD, Pooling
+from models.sources import SOURCE_KINDS
+
+if TYPE_CHECKING:
+    from indexer.types import SyncReport
+
+SUMMARY = "bring an index in line with its images"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Its command line."""
+    parser.description = (
+        "Encode new and changed images, remove those that are gone, publish the result. "
+        "Running it again changes nothing."
+    )
+    parser.add_argument("source", metavar="SOURCE", help=SOURCE_KINDS)
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="folder of the checkpoint; default: the index's own, or the one that comes with the "
+        "program",
+    )
+    parser.add_argument("--dataset", metavar="NAME", help="name of the index; default: SOURCE's")
+    parser.add_argument(
+        "--distance",
+        type=Distance,
+        action="append",
+        choices=list(Distance),
+        default=[],
+        help="collections to keep, repeatable; default: those there are, or both",
+    )
+    parser.add_argument(
+        "--pooling",
+        type=Pooling,
+        action="append",
+        choices=list(Pooling),
+        default=[],
+        help=f"vectors to keep beside {' and '.join(STANDARD)}, repeatable; default: those there "
+        f"are; {STANDARD[0]} alone: no others",
+    )
+    parser.add_argument(
+        "--limit",
+        type=count,
+        metavar="N",
+        help="the first N files only; the other images stay as they are",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
+    finish(parser, run)
+
+
+def run(given: argparse.Namespace) -> None:
+    """``sync``."""
+    from indexer.pipeline import sync, usual_checkpoint
+    from indexer.store import open_store
+    from models.encoder import Encoder
+    from models.sources import open_source
+
+    folder = data_dir(given)
+    with TemporaryDirectory() as scratch, closing(open_store(folder)) as store:
+        workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
+        source = open_source(given.source, workspace=workspace)
+        checkpoint = given.checkpoint or usual_checkpoint(
+            store, given.dataset or source.name, folder
+        )
+        report = sync(
+            source,
+            Encoder.load(checkpoint),
+            store,
+            checkpoint=checkpoint,
+            data_dir=folder,
+            dataset=given.dataset,
+            distances=given.distance,
+            poolings=given.pooling,
+            limit=given.limit,
+            dry_run=given.dry_run,
+        )
+    if given.json:
+        print_json(_sync_json(report))
+    else:
+        _print_report(report, dry_run=given.dry_run)
+
+
+def _sync_json(report: SyncReport) -> dict[str, object]:
+    return {
+        "dataset": report.dataset,
+        "checkpoint": report.checkpoint,
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "failed": [asdict(file) for file in report.failed],
+        "collections": list(report.collections),
+        "seconds": dict(report.seconds),
+    }
+
+
+def _print_report(report: SyncReport, *, dry_run: bool) -> None:
+    for file in report.failed:
+        print(f"left out {file.path}: {file.reason}", file=sys.stderr)
+    counts = ("added", "updated", "moved", "unchanged", "removed")
+    print_table(
+        [
+            ("dataset", report.dataset + (" (dry run: nothing was written)" if dry_run else "")),
+            ("checkpoint", report.checkpoint),
+            *((name, str(getattr(report, name))) for name in counts),
+            ("failed", str(len(report.failed))),
+            ("collections", ", ".join(report.collections)),
+            ("seconds", f"{report.seconds.get('total', 0.0):.1f}"),
+        ]
+    )
