@@ -26,7 +26,7 @@ fix: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev
-	$(BIN)/python scripts/benchmark.py
+	$(BIN)/python scripts/benchmark.py index
 
 # torch and torchvision stand in one command with their exact versions: a resolver that sees
 # them apart may take another build of torch.

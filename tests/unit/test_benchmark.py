@@ -24,7 +24,7 @@ def run(*arguments: str) -> str:
 def test_the_benchmark_times_every_stage_on_the_same_images(tmp_path: Path) -> None:
     small = ["--arch", "model1", "--image-size", "32", "--side", "64"]
     few = ["--images", "3", "--rounds", "2"]
-    shown = run(*small, *few, "--json", str(tmp_path / "raw.json"))
+    shown = run("index", *small, *few, "--json", str(tmp_path / "raw.json"))
     assert "x naive" in shown
     assert "of the bound" in shown
     content = json.loads((tmp_path / "raw.json").read_text())
