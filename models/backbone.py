@@ -33,6 +33,7 @@ from models.pretrained import (
     NO_WEIGHTS,
     UNLOADABLE,
     Pretrained,
+    checkpoint_folder,
     fit_encoder,
     read_state_dict,
 )
@@ -105,15 +106,17 @@ class Backbone(Architecture):
         """Refuse what :meth:`pretrained` cannot give, without reading or fetching anything.
 
         Args:
-            weights: ``none``, ``imagenet``, or a file.
+            weights: ``none``, ``imagenet``, a file, or a checkpoint folder.
 
         Raises:
             WeightsError: ``weights`` is something else.
         """
-        if weights not in (NO_WEIGHTS, IMAGENET) and not Path(weights).is_file():
+        if checkpoint_folder(weights) is not None:
+            Architecture.check_weights(self, weights)  # super() is lost where slots are made
+        elif weights not in (NO_WEIGHTS, IMAGENET) and not Path(weights).is_file():
             raise WeightsError(
-                f"weights {weights!r}: there is no such file; "
-                f"give {NO_WEIGHTS}, {IMAGENET}, or a file with a state dict of {self.network}"
+                f"weights {weights!r}: there is no such file; give {NO_WEIGHTS}, {IMAGENET}, "
+                f"a file with a state dict of {self.network}, or a checkpoint folder of it"
             )
 
     def pretrained(self, weights: str, *, progress: bool) -> Pretrained | None:
@@ -123,15 +126,16 @@ class Backbone(Architecture):
 
         Args:
             weights: ``none``; ``imagenet`` for torchvision's default weights of this network, from
-                its server or torch's cache; or a file with a state dict of the network.
+                its server or torch's cache; a file with a state dict of the network; or a
+                checkpoint folder.
             progress: show a bar on stderr while downloading.
 
         Raises:
             WeightsError: not to be had, or they do not fit.
         """
         self.check_weights(weights)
-        if weights == NO_WEIGHTS:
-            return None
+        if weights == NO_WEIGHTS or checkpoint_folder(weights) is not None:
+            return Architecture.pretrained(self, weights, progress=progress)
         if weights == IMAGENET:
             state = _download(self.network, progress=progress)
         else:

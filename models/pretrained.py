@@ -18,6 +18,8 @@ NO_WEIGHTS = "none"
 """Start at random."""
 IMAGENET = "imagenet"
 """Start from the weights that torchvision keeps on its server."""
+DEFAULT = "default"
+"""Start from the checkpoint that comes with the program."""
 UNLOADABLE = (EOFError, UnpicklingError, RuntimeError, LookupError, TypeError, ValueError)
 """What torch raises for a damaged file, or for one that is no file of its own."""
 SHOWN_KEYS = 3
@@ -36,6 +38,14 @@ class Pretrained:
     weights: Mapping[str, Tensor]
     mean: Channels
     std: Channels
+
+
+def checkpoint_folder(weights: str) -> Path | None:
+    """The checkpoint folder that ``weights`` names; None where it names something else."""
+    from models.checkpoint import DEFAULT_CHECKPOINT
+
+    folder = DEFAULT_CHECKPOINT if weights == DEFAULT else Path(weights)
+    return folder if folder.is_dir() else None
 
 
 def read_state_dict(file: Path) -> dict[str, Tensor]:

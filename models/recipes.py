@@ -159,8 +159,10 @@ class TrainSettings:
         recipe: one of RECIPES.
         colour: ``keep`` where colour tells kinds apart, ``ignore`` where it misleads; of no effect
             where the recipe uses no views.
-        weights: what the encoder starts from: ``none`` (random), and for ``torchvision:NAME`` also
-            ``imagenet`` or a file with a state dict; the architecture's default when None.
+        weights: what the encoder starts from: ``none`` (random), a checkpoint folder, ``default``
+            for the one that comes with the program, and for ``torchvision:NAME`` also ``imagenet``
+            or a file with a state dict; the architecture's default when None. Visual words are
+            then taken over, and only the layer after them is fitted to the images.
     """
 
     arch: str = "model6"

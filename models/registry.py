@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 from models.errors import ImageSizeError, UnknownArchitectureError, WeightsError
 from models.layers import Activation, Layer, Shape, build_layers, count_parameters
 from models.pooling import LatentShape
-from models.pretrained import NO_WEIGHTS
+from models.pretrained import DEFAULT, NO_WEIGHTS, Pretrained, checkpoint_folder
 
 if TYPE_CHECKING:
     from torch import nn
 
     from models.autoencoder import ConvAutoencoder
-    from models.pretrained import Pretrained
 
 TORCHVISION = "torchvision:"
 """Starts the names of architectures that torchvision brings (models/backbone.py)."""
@@ -105,16 +104,25 @@ class Architecture(ABC):
         """Refuse what :meth:`pretrained` cannot give, without reading or fetching anything.
 
         Args:
-            weights: ``none``; where there are pretrained weights also ``imagenet`` or a file.
+            weights: ``none``, a checkpoint folder of this architecture, or ``default`` for the
+                one that comes with the program; ``torchvision:NAME`` takes more.
 
         Raises:
             WeightsError: ``weights`` is something else.
         """
-        if weights != NO_WEIGHTS:
+        if weights == NO_WEIGHTS:
+            return
+        folder = checkpoint_folder(weights)
+        if folder is None:
             raise WeightsError(
-                f"weights {weights!r}: {self.name} has no pretrained weights; "
-                f"leave --weights out, or choose an --arch {TORCHVISION}NAME"
+                f"weights {weights!r}: {self.name} starts from {NO_WEIGHTS}, from a checkpoint "
+                f"folder of its own, or from {DEFAULT}, the checkpoint that comes with the program"
             )
+        from models.checkpoint import read_info
+
+        arch = read_info(folder).arch
+        if arch != self.name:
+            raise WeightsError(f"weights {weights!r}: a checkpoint of {arch}, not of {self.name}")
 
     def pretrained(self, weights: str, *, progress: bool) -> Pretrained | None:  # noqa: ARG002
         """What the encoder starts from; None at random.
@@ -125,9 +133,17 @@ class Architecture(ABC):
 
         Raises:
             WeightsError: not to be had, or they do not fit.
+            CheckpointError: the checkpoint is damaged.
         """
         self.check_weights(weights)
-        return None
+        folder = checkpoint_folder(weights)
+        if weights == NO_WEIGHTS or folder is None:
+            return None
+        from models.checkpoint import load_checkpoint
+
+        loaded = load_checkpoint(folder)
+        preprocess = loaded.info.preprocess
+        return Pretrained(loaded.model.encoder.state_dict(), preprocess.mean, preprocess.std)
 
 
 _ARCHITECTURES: dict[str, Architecture] = {}

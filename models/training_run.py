@@ -114,6 +114,7 @@ class TrainingRun:
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed, pretrained=pretrained)
             self._words = recipe.words if fits_words(settings) else None
+            self._keep_vocabularies = pretrained is not None
             self._objective = Objective(
                 model,
                 recipe,
@@ -142,6 +143,7 @@ class TrainingRun:
                 self._words,
                 colour=self._settings.colour,
                 seed=self._settings.seed,
+                keep_vocabularies=self._keep_vocabularies,
             )
             encoder.to(self._device)
 

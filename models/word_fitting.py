@@ -41,6 +41,7 @@ def fit_words(
     *,
     colour: str,
     seed: int,
+    keep_vocabularies: bool = False,
 ) -> None:
     """Give ``encoder`` the words of ``pixels`` and a layer that ignores what views change.
 
@@ -51,6 +52,7 @@ def fit_words(
         fitting: how.
         colour: what views may do to colours, one of FITTING_JITTERS.
         seed: of everything drawn.
+        keep_vocabularies: fit the last layer alone, to the words that are there.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(pixels), generator=generator)[: fitting.images].sort().values
@@ -58,7 +60,8 @@ def fit_words(
     vocabularies, projection, *_ = encoder
     assert isinstance(vocabularies, SideBySide)
     assert isinstance(projection, nn.Conv2d)
-    fit_vocabularies(vocabularies, images, preprocess, fitting, generator)
+    if not keep_vocabularies:
+        fit_vocabularies(vocabularies, images, preprocess, fitting, generator)
     views = Views(vocabularies, preprocess, fitting, FITTING_JITTERS[colour], generator)
     fit_projection(projection, views.plain(images), views.difference(images), fitting)
 

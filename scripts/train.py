@@ -37,8 +37,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--weights",
         metavar="WEIGHTS",
-        help="where the encoder of a torchvision:NAME starts: imagenet (its default; downloads), "
-        "none (at random), or a file with a state dict (.pth, .safetensors)",
+        help="where the encoder starts: none (at random), a checkpoint folder, default (the one "
+        "that comes with the program); of a torchvision:NAME also imagenet (its default; "
+        "downloads), or a file with a state dict (.pth, .safetensors)",
     )
     add(
         "--image-size",

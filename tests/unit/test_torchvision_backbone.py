@@ -365,8 +365,8 @@ def test_weights_that_are_no_file_are_refused_before_anything_is_read() -> None:
 
 
 @pytest.mark.parametrize("weights", ["imagenet", "some/file.pth"])
-def test_our_own_architectures_have_no_pretrained_weights(weights: str) -> None:
-    with pytest.raises(WeightsError, match="model1 has no pretrained weights; leave --weights out"):
+def test_our_own_architectures_start_from_no_file_of_weights(weights: str) -> None:
+    with pytest.raises(WeightsError, match="model1 starts from none, from a checkpoint folder"):
         TrainSettings(arch="model1", weights=weights)
     assert TrainSettings(arch="model1", weights="none").start == TrainSettings(arch="model1").start
 

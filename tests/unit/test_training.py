@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from models import registry
-from models.checkpoint import load_checkpoint, read_info
+from models.checkpoint import DEFAULT_CHECKPOINT, load_checkpoint, read_info
 from models.declared import DeclaredArchitecture
-from models.errors import CheckpointError, ImageSizeError, TrainingError
+from models.errors import CheckpointError, ImageSizeError, TrainingError, WeightsError
 from models.layers import Conv, Deconv, GlobalContext, LocalHistogram, Parallel, VisualWords
 from models.pixels import load_pixels
 from models.pooling import Pooling
@@ -462,6 +462,50 @@ def test_without_epochs_words_are_fitted_with_or_without_a_whitening(
     train(files[1:], settings, tmp_path / "other", whitened_size=0, progress=False)
     fitted, other = part(tmp_path / "plain", "encoder"), part(tmp_path / "other", "encoder")
     assert not any(torch.equal(fitted[name], other[name]) for name in fitted)
+
+
+def test_from_a_checkpoint_the_words_are_taken_over_and_the_layer_after_them_is_fitted(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path
+) -> None:
+    first, second = replace(words, epochs=0), replace(words, epochs=1, seed=5)
+    train(files[:10], first, tmp_path / "first", whitened_size=0, progress=False)
+    start = replace(second, weights=str(tmp_path / "first"))
+    train(files[10:], start, tmp_path / "second", whitened_size=0, progress=False)
+    train(files[10:], second, tmp_path / "alone", whitened_size=0, progress=False)
+    one, two, alone = (part(tmp_path / name, "encoder") for name in ("first", "second", "alone"))
+    vocabulary = [name for name in one if name.startswith("encoder.0.")]
+    after = [name for name in one if name not in vocabulary]
+    assert vocabulary
+    assert after
+    assert all(torch.equal(one[name], two[name]) for name in vocabulary)
+    assert not any(torch.equal(one[name], two[name]) for name in after)
+    assert not any(torch.equal(two[name], alone[name]) for name in one)
+
+
+@pytest.mark.parametrize("arch", ["model1", "model3"])
+def test_from_a_checkpoint_training_goes_on_from_its_encoder_and_its_normalisation(
+    files: list[ImageFile], tmp_path: Path, arch: str
+) -> None:
+    first = replace(SMALL, arch=arch, epochs=1, recipe="study")
+    train(files, first, tmp_path / "first", whitened_size=0, progress=False)
+    start = replace(first, epochs=0, recipe="retrieval", weights=str(tmp_path / "first"))
+    report = train(files, start, tmp_path / "kept", whitened_size=0, progress=False)
+    assert same(part(tmp_path / "first", "encoder"), part(tmp_path / "kept", "encoder"))
+    assert report.checkpoint.preprocess == read_info(tmp_path / "first").preprocess
+    assert report.checkpoint.training["settings"]["weights"] == start.weights  # type: ignore[index]
+
+
+@pytest.mark.parametrize("arch", [name for name in registry.list_models() if name != "model7"])
+def test_weights_of_another_architecture_are_refused(arch: str) -> None:
+    with pytest.raises(WeightsError, match=f"'default': a checkpoint of model7, not of {arch}"):
+        TrainSettings(arch=arch, weights="default")
+
+
+def test_the_default_checkpoint_is_what_model7_can_start_from() -> None:
+    pretrained = registry.get_architecture("model7").pretrained("default", progress=False)
+    assert pretrained is not None
+    stored = part(DEFAULT_CHECKPOINT, "encoder")
+    assert same({f"encoder.{name}": value for name, value in pretrained.weights.items()}, stored)
 
 
 @pytest.mark.parametrize("count", [0, 1])
