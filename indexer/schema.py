@@ -28,6 +28,7 @@ PAYLOAD_INDEXES: Mapping[str, str] = {
     "width": "integer",
     "height": "integer",
     "bytes": "integer",
+    "group": "integer",
 }
 """Payload fields that get an index at creation, and Qdrant's type of it."""
 

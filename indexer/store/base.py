@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from indexer.schema import IndexSpec
-from indexer.types import DatasetInfo, Distance, Point, Record, ScoredPoint
+from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ class IndexWriter(Protocol):
 
     def delete(self, ids: Sequence[UUID]) -> None:
         """Remove points from every collection; unknown ids are ignored."""
+        ...
+
+    def set_payload(self, ids: Sequence[UUID], payload: Payload) -> None:
+        """Give the points ``ids`` these payload fields; their others and their vectors stay.
+
+        A field that is None is taken away.
+        """
         ...
 
     def publish(self) -> DatasetInfo:

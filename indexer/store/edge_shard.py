@@ -169,6 +169,16 @@ def delete(shard: edge.EdgeShard, ids: Sequence[UUID]) -> None:
         shard.update(edge.UpdateOperation.delete_points(list(ids)))
 
 
+def set_payload(shard: edge.EdgeShard, ids: Sequence[UUID], payload: Payload) -> None:
+    """Set these fields of ``ids``, and see to it that those that are searched by have an index."""
+    with engine_errors("writing"):
+        for field in payload.keys() & PAYLOAD_INDEXES.keys():
+            # Collections made before a field was known have none; again is no error.
+            kind = _INDEX_TYPES[PAYLOAD_INDEXES[field]]
+            shard.update(edge.UpdateOperation.create_field_index(field, kind))
+        shard.update(edge.UpdateOperation.set_payload(list(ids), dict(payload)))
+
+
 def check_vectors(point: Point, sizes: Mapping[Pooling, int]) -> None:
     """Refuse what the engine would store without a word.
 

@@ -28,7 +28,7 @@ from indexer.store import edge_shard
 from indexer.store.edge_lease import ShardLease, holder_of, this_process
 from indexer.store.edge_shard import ShardGoneError, ShardLockedError
 from indexer.store.pointer import Pointer, read_pointer, write_pointer
-from indexer.types import DatasetInfo, Distance, Point, Record
+from indexer.types import DatasetInfo, Distance, Payload, Point, Record
 
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard
@@ -193,6 +193,18 @@ class EdgeWriter:
         self._begin()
         for shard in self._shards.values():
             edge_shard.delete(shard, ids)
+        self._acknowledge(len(ids))
+
+    def set_payload(self, ids: Sequence[UUID], payload: Payload) -> None:
+        """Give the points ``ids`` these payload fields; their others and their vectors stay.
+
+        A field that is None is taken away.
+        """
+        if not ids:
+            return
+        self._begin()
+        for shard in self._shards.values():
+            edge_shard.set_payload(shard, ids, payload)
         self._acknowledge(len(ids))
 
     def publish(self) -> DatasetInfo:

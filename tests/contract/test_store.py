@@ -206,6 +206,22 @@ def test_upsert_replaces_a_point_and_delete_removes_it(store: VectorStore) -> No
         ]
 
 
+def test_payload_fields_are_set_beside_the_others_and_vectors_stay(store: VectorStore) -> None:
+    publish(store, point("a", 3, 4), point("b", 4, 3), point("c", 1, 0))
+    with closing(store.writer(spec())) as writer:
+        writer.set_payload([ident("a"), ident("c")], {"group": 2, "label": "dog"})
+        writer.set_payload([ident("a")], {"group": None})
+        writer.set_payload([], {"group": 7})
+        assert all("group" not in r.payload for r in store.scroll("pets", Distance.COSINE))
+        writer.publish()
+    for distance in BOTH:
+        found = store.retrieve("pets", distance, [ident(name) for name in "abc"], with_vectors=True)
+        changes = ({"label": "dog"}, {}, {"group": 2, "label": "dog"})
+        for record, change in zip(found, changes, strict=True):
+            assert record.payload == {**point(str(record.payload["path"])).payload, **change}
+    assert query(store, 3, 4, distance=Distance.EUCLID)[0] == ("a", 0.0)
+
+
 def test_readers_see_nothing_before_publish_and_everything_after(store: VectorStore) -> None:
     publish(store, point("a"))
     with closing(store.writer(spec())) as writer:
