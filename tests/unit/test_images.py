@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from models.errors import UnreadableImageError
-from models.images import IMAGE_SUFFIXES, open_image
+from models.formats import IMAGE_SUFFIXES
+from models.images import open_image
 
 ORIENTATION = 0x0112
 
