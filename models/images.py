@@ -151,6 +151,8 @@ def _reason(error: BaseException) -> str:
         return error.strerror[:1].lower() + error.strerror[1:]
     if isinstance(error, MemoryError):
         return "too large for the memory of this machine"
+    if "MAX_TEXT" in str(error):  # Pillow's PngImagePlugin names its limit
+        return "more than 1 MB of text in it"
     return "truncated image" if "truncated" in str(error).lower() else "damaged image"
 
 
