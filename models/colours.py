@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.ImageCms import ImageCmsTransform
 
-_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-"""Mode -> the colour space that a profile for it names (ICC.1:2022, table 19)."""
-
 _SAME_COLOUR = 2
 """Levels of 255. A profile that moves no colour further is taken for sRGB itself: rounding."""
 
@@ -67,10 +64,8 @@ def _transform_to_srgb(profile: object, mode: str) -> ImageCmsTransform | None:
         return None
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))
-        if source.profile.xcolor_space.strip() != _SPACES[mode]:
-            return None
         transform = ImageCms.buildTransform(source, _srgb(), mode, "RGB")
-    except ImageCms.PyCMSError:
+    except ImageCms.PyCMSError:  # damaged, or of another kind of colours than ``mode``
         return None
     assert isinstance(transform, ImageCms.ImageCmsTransform)
     return None if mode != "CMYK" and _changes_nothing(transform, mode) else transform

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 import struct
@@ -199,8 +198,8 @@ def wordy_png(megabytes: int) -> bytes:
 
 
 def deep_grey(dtype: str) -> Image.Image:
-    """Black, 100 of 255, white, in 16 bits or as floats from 0 to 1."""
-    values = np.array([[0, 100 / 255, 1]])
+    """0, 100 and 204 of 255, in 16 bits or as floats from 0 to 1."""
+    values = np.array([[0, 100 / 255, 204 / 255]])
     return Image.fromarray((values * (65535 if dtype == "uint16" else 1)).astype(dtype))
 
 
@@ -252,14 +251,23 @@ def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-@functools.cache
 def p3_profile() -> bytes:
     """sRGB's profile with other primaries."""
+    return with_primaries(DISPLAY_P3)
+
+
+def almost_srgb_profile() -> bytes:
+    """What another program's rounding makes of sRGB."""
+    return with_primaries({b"rXYZ": (0.4370, 0.2225, 0.0139)})
+
+
+def with_primaries(primaries: dict[bytes, tuple[float, float, float]]) -> bytes:
+    """sRGB's profile, some of its primaries replaced."""
     profile = bytearray(srgb_profile())
     for index in range(int.from_bytes(profile[128:132], "big")):
         name, offset, _ = struct.unpack_from(">4sII", profile, 132 + 12 * index)
-        if name in DISPLAY_P3:
-            numbers = [round(value * 65536) for value in DISPLAY_P3[name]]
+        if name in primaries:
+            numbers = [round(value * 65536) for value in primaries[name]]
             struct.pack_into(">3i", profile, offset + 8, *numbers)
     return bytes(profile)
 

@@ -20,6 +20,7 @@ from tests.image_files import (
     SKIN,
     WHITE,
     Colour,
+    almost_srgb_profile,
     as_p3,
     avif,
     bad_crc,
@@ -145,7 +146,7 @@ def tables() -> str:
 HALVES = Points(((0, 0, RED), (7, 3, BLUE)))
 CLEAR_LEFT = Points(((0, 0, WHITE), (7, 3, BLUE)))
 FIRST_IS_RED = Points(((4, 4, RED),))
-DEEP_GREY = Points(((0, 0, BLACK), (1, 0, (100, 100, 100)), (2, 0, WHITE)))
+DEEP_GREY = Points(((0, 0, BLACK), (1, 0, (100, 100, 100)), (2, 0, (204,) * 3)))
 
 
 def skin(off: int) -> Points:
@@ -321,6 +322,8 @@ def _profile_cases() -> Iterator[OddImage]:
     yield case("HEIC, Display P3", skin_in_p3("HEIF", quality=95), skin(4))
     yield case("AVIF, Display P3", skin_in_p3("AVIF", quality=95), skin(4))
     yield case("sRGB", wrote(picture, "PNG", icc_profile=srgb_profile()), Pixels())
+    almost = almost_srgb_profile()
+    yield case("sRGB but for rounding", wrote(picture, "PNG", icc_profile=almost), Pixels())
     yield case("grey, gamma 1", wrote(
         lambda: plain((55, 55, 55)).convert("L"), "PNG", icc_profile=grey_profile()),
         Points(((8, 8, (128, 128, 128)),), off=2))  # fmt: skip
