@@ -258,7 +258,7 @@ def p3_profile() -> bytes:
 
 def almost_srgb_profile() -> bytes:
     """What another program's rounding makes of sRGB."""
-    return with_primaries({b"rXYZ": (0.4370, 0.2225, 0.0139)})
+    return with_primaries({b"rXYZ": (0.43687, 0.22249, 0.01392)})
 
 
 def with_primaries(primaries: dict[bytes, tuple[float, float, float]]) -> bytes:
