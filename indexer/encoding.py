@@ -20,6 +20,7 @@ from indexer.schema import point_id
 from indexer.thumbnails import write_thumbnail
 from indexer.types import FailedFile, Point
 from models.errors import UnreadableImageError
+from models.images import MAX_MEGAPIXELS
 from models.pooling import Pooling
 from models.sources import ImageFile
 
@@ -66,12 +67,14 @@ class FileEncoder:
         encoder: what encodes.
         poolings: the vectors that the point gets.
         thumbnails: folder of the thumbnails.
+        max_megapixels: larger images are refused.
     """
 
     dataset: str
     encoder: ImageEncoder
     poolings: tuple[Pooling, ...]
     thumbnails: Path
+    max_megapixels: float = MAX_MEGAPIXELS
 
     def __call__(self, file: ImageFile) -> Point | FailedFile:
         """The point, or why there is none."""
@@ -84,7 +87,7 @@ class FileEncoder:
         import numpy as np
 
         sha256 = hash_file(file.path)
-        opened = read_image(file.path, self.encoder.preprocess)
+        opened = read_image(file.path, self.encoder.preprocess, max_megapixels=self.max_megapixels)
         pixels = self.encoder.preprocess.pixels(opened.image)
         pooled = self.encoder.vectors(pixels[None], self.poolings)
         vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
@@ -104,11 +107,12 @@ class FileCheck:
     """Says whether a file could be encoded, without encoding it."""
 
     preprocess: Preprocess
+    max_megapixels: float = MAX_MEGAPIXELS
 
     def __call__(self, file: ImageFile) -> FailedFile | None:
         """Why not, or None."""
         try:
-            read_image(file.path, self.preprocess)
+            read_image(file.path, self.preprocess, max_megapixels=self.max_megapixels)
         except UnreadableImageError as error:
             return FailedFile(file.relative_path, error.reason)
         return None

@@ -28,6 +28,7 @@ from indexer.store.base import IndexWriter, VectorStore
 from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.errors import SourceError
+from models.images import MAX_MEGAPIXELS
 from models.pooling import STANDARD, Pooling
 from models.sources import ImageFile, Source
 
@@ -48,6 +49,7 @@ def sync(
     distances: Sequence[Distance] = (),
     poolings: Sequence[Pooling] = (),
     limit: int | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
     dry_run: bool = False,
     progress: bool = True,
 ) -> SyncReport:
@@ -65,6 +67,7 @@ def sync(
         poolings: the named vectors it shall have beside the standard two. By default those it has.
             Other ones than it has need every image encoded again.
         limit: look at the first files only; the images of the others stay as they are.
+        max_megapixels: larger images are left out; stored ones stay while they are unchanged.
         dry_run: count what would be done, and write nothing at all.
         progress: show a bar on stderr.
 
@@ -94,6 +97,7 @@ def sync(
         spec=spec,
         published=published if _is_base(published, spec) else None,
         folder=DataFolder(data_dir),
+        max_megapixels=max_megapixels,
         progress=progress,
     )
     if dry_run:
@@ -189,6 +193,7 @@ class _Sync:
     spec: IndexSpec
     published: DatasetInfo | None
     folder: DataFolder
+    max_megapixels: float
     progress: bool
     stored: dict[UUID, Record] = field(default_factory=dict)
     tally: _Tally = field(default_factory=_Tally)
@@ -215,7 +220,7 @@ class _Sync:
                 records = self.store.scroll(self.spec.dataset, self.spec.distances[0])
                 self.stored = {record.id: record for record in records}
             changes = self._changes(limit)
-            check = FileCheck(self.encoder.preprocess)
+            check = FileCheck(self.encoder.preprocess, self.max_megapixels)
             for file, failure in self._bar("checking", check, changes.encode):
                 self._count(file, failure)
             self._count_rewrites([*changes.moved, *changes.touched])
@@ -270,7 +275,13 @@ class _Sync:
     def _encode(self, writer: IndexWriter, files: Sequence[ImageFile]) -> None:
         """Encode ``files`` and write their points; removal of what they replace comes later."""
         poolings = tuple(self.spec.vector_sizes)
-        work = FileEncoder(self.spec.dataset, self.encoder, poolings, self.folder.thumbnails)
+        work = FileEncoder(
+            self.spec.dataset,
+            self.encoder,
+            poolings,
+            self.folder.thumbnails,
+            self.max_megapixels,
+        )
         outcomes = self._bar("encoding", work, files)
         for batch in iter(lambda: self._next(outcomes), []):
             points = [outcome for _, outcome in batch if isinstance(outcome, Point)]

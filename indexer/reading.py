@@ -10,23 +10,29 @@ from indexer.schema import SCHEMA_VERSION
 from indexer.thumbnails import THUMBNAIL_SIDE
 from indexer.types import Payload
 from models.errors import UnreadableImageError
-from models.images import OpenedImage, open_image
+from models.images import MAX_MEGAPIXELS, OpenedImage, open_image
 from models.sources import ImageFile
 
 if TYPE_CHECKING:
     from models.preprocess import Preprocess
 
 
-def read_image(file: Path | bytes, preprocess: Preprocess) -> OpenedImage:
+def read_image(
+    file: Path | bytes, preprocess: Preprocess, *, max_megapixels: float = MAX_MEGAPIXELS
+) -> OpenedImage:
     """Open ``file`` large enough for the encoder and the thumbnail.
 
     A stored image and a query must be decoded at the same scale, or an image would not be its own
-    nearest neighbour: the only way in for both.
+    nearest neighbour: the only way in for both. Only their ``max_megapixels`` may differ.
 
     Raises:
         UnreadableImageError: it cannot be read as an image.
     """
-    return open_image(file, at_least=max(preprocess.image_size, THUMBNAIL_SIDE))
+    return open_image(
+        file,
+        at_least=max(preprocess.image_size, THUMBNAIL_SIDE),
+        max_megapixels=max_megapixels,
+    )
 
 
 def hash_file(path: Path) -> str:

@@ -21,7 +21,7 @@ from indexer.layout import DataFolder
 from indexer.reading import read_image
 from indexer.schema import check_poolings
 from indexer.store import VectorStore, open_store
-from indexer.thumbnails import thumbnail_path, write_thumbnail
+from indexer.thumbnails import THUMBNAIL_SIDE, thumbnail_path, write_thumbnail
 from indexer.types import (
     DatasetInfo,
     Distance,
@@ -34,7 +34,7 @@ from indexer.types import (
     SearchResult,
 )
 from models.errors import UnreadableImageError
-from models.images import open_image
+from models.images import MAX_MEGAPIXELS, open_image
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Searcher:
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
         checkpoint: Path | None = None,
+        max_megapixels: float = MAX_MEGAPIXELS,
     ) -> SearchResult:
         """The ``k`` nearest images to an image file, for every <pooling, distance> pair.
 
@@ -119,6 +120,7 @@ class Searcher:
             distances: how to compare them.
             k: number of hits, 1 to MAX_HITS.
             checkpoint: refuse to search unless the index was made with this one.
+            max_megapixels: refuse a larger query image.
 
         Raises:
             DatasetNotIndexedError, UnreadableImageError, CheckpointMismatchError,
@@ -133,7 +135,8 @@ class Searcher:
         with clock.timed("load"):
             encoder = self._encoder(info)
         with clock.timed("decode"):
-            pixels = encoder.preprocess.pixels(read_image(image, encoder.preprocess).image)
+            opened = read_image(image, encoder.preprocess, max_megapixels=max_megapixels)
+            pixels = encoder.preprocess.pixels(opened.image)
         with clock.timed("encode"):
             vectors = encoder.vectors(pixels[None], poolings)
         with clock.timed("search"):
@@ -211,14 +214,21 @@ class Searcher:
             PointNotFoundError: no such image, or its thumbnail and its file are gone.
         """
         record = self._stored(dataset, point)
-        sha256 = str(record.payload["sha256"])
+        sha256, details = str(record.payload["sha256"]), _details(record)
         path = thumbnail_path(self._folder.thumbnails, sha256)
         if path.is_file():
             return path
         original = self._original(dataset, record)
         try:
             with self._folder.errors("written"):
-                return write_thumbnail(open_image(original).image, self._folder.thumbnails, sha256)
+                # What was small enough for whoever indexed it is so here.
+                megapixels = details.width * details.height / 1e6
+                opened = open_image(
+                    original,
+                    at_least=THUMBNAIL_SIDE,
+                    max_megapixels=max(megapixels, MAX_MEGAPIXELS),
+                )
+                return write_thumbnail(opened.image, self._folder.thumbnails, sha256)
         except UnreadableImageError as error:
             raise PointNotFoundError(f"the thumbnail of {point} is gone: {error}") from error
 

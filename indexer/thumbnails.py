@@ -33,9 +33,14 @@ def write_thumbnail(image: Image.Image, folder: Path, sha256: str) -> Path:
     """Write the thumbnail of an RGB image, unless it is there; returns its path."""
     path = thumbnail_path(folder, sha256)
     if not path.exists():
-        small = image.copy()
-        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=2.0)
-        content = io.BytesIO()
-        small.save(content, "WEBP", quality=80, method=2)
-        write_atomically(path, content.getvalue())
+        write_atomically(path, make_thumbnail(image))
     return path
+
+
+def make_thumbnail(image: Image.Image) -> bytes:
+    """The WebP file of an RGB image's thumbnail."""
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=2.0)
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=80, method=2)
+    return content.getvalue()

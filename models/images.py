@@ -1,6 +1,7 @@
-"""Open one file as upright RGB. The one decoder for training, index, query and thumbnails.
+"""Open one file as upright sRGB. The one decoder for training, index, query and thumbnails.
 
-Pillow is imported inside the functions, so that command lines can name the suffixes for free.
+What becomes of every kind of file: docs/images.md. Pillow is imported inside the functions, so
+that command lines can name the limit for free.
 """
 
 from __future__ import annotations
@@ -20,40 +21,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from models.errors import UnreadableImageError
+from models.formats import HEAD_BYTES, READ_FORMATS, is_raw_photo, kind_of, readable_formats
 
 if TYPE_CHECKING:
     from PIL import Image
 
 MAX_MEGAPIXELS = 200.0
 """Default cap on width*height/1e6 of an image: a larger one is refused before it is decoded."""
-
-IMAGE_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "mpo",
-        "png",
-        "apng",
-        "webp",
-        "gif",
-        "bmp",
-        "tif",
-        "tiff",
-        "ppm",
-        "pgm",
-        "pbm",
-        "pnm",
-        "avif",
-    )
-)
-"""Suffixes (lower case) of the files that sources list as images."""
-
-# What photographs and web pages come in. Pillow's other decoders are old or rarely used, and every
-# one more is one more way for a hostile file to do harm. MPO is opened by way of JPEG.
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 
 # What Pillow's decoders raise on damaged files, found by fuzzing and by reading them: they expect
 # well-formed files, so a flipped byte may end as nearly any error of Python's own. Warnings are
@@ -86,7 +60,8 @@ class OpenedImage:
     """A decoded image and the facts of its file.
 
     Attributes:
-        image: upright, mode RGB; may be smaller than the file's when ``at_least`` allowed it.
+        image: upright, mode RGB, the colours of sRGB; may be smaller than the file's when
+            ``at_least`` allowed it.
         width, height: of the upright image at the file's full size, in pixels.
         format: Pillow's name, such as "JPEG".
         taken_at: EXIF DateTimeOriginal as ISO 8601 ("2024-05-01T12:30:00"), or None.
@@ -102,25 +77,51 @@ class OpenedImage:
 def open_image(
     file: Path | bytes, *, at_least: int | None = None, max_megapixels: float = MAX_MEGAPIXELS
 ) -> OpenedImage:
-    """Decode ``file`` to an upright RGB image.
+    """Decode ``file`` to an upright sRGB image.
 
-    EXIF orientation is applied, alpha goes on white, palette, CMYK, 16-bit and grey become RGB,
-    and of an animation the first frame is taken.
+    EXIF orientation is applied, alpha goes on white, palette, CMYK, 16-bit and grey become RGB, an
+    embedded colour profile is applied, and of several frames or pages the first is taken.
 
     Args:
         file: a path, or the bytes of a file.
         at_least: the caller will shrink the image so that no side is above this many pixels: a
-            JPEG may then be decoded at a fraction of its size, no side below twice this.
+            JPEG, or an image with a colour profile, may then come back at a fraction of its size,
+            no side below twice this.
         max_megapixels: refuse larger images, from the header, before decoding.
 
     Raises:
         UnreadableImageError: not an image, damaged, truncated, too large, or not permitted.
     """
+    with _checked(file, max_megapixels) as image:
+        return _decode(image, at_least)
+
+
+def check_image(file: Path | bytes, *, max_megapixels: float = MAX_MEGAPIXELS) -> str:
+    """Refuse from its header what :func:`open_image` would refuse from its header.
+
+    Returns:
+        The format, Pillow's name, such as "JPEG".
+
+    Raises:
+        UnreadableImageError: not an image, too large, or not permitted.
+    """
+    with _checked(file, max_megapixels) as image:
+        return str(image.format)
+
+
+@contextmanager
+def _checked(file: Path | bytes, max_megapixels: float) -> Iterator[Image.Image]:
+    """The image of ``file``, small enough, its header read and its pixels not yet.
+
+    Whatever Pillow raises on it inside, too, becomes UnreadableImageError.
+    """
     name = "image" if isinstance(file, bytes) else file
     _ignore_warnings_of_pillow()
     with closing(_open_file(file)) as stream:
         try:
-            return _decode(stream, name, at_least, max_megapixels)
+            with _open_header(stream, name) as image:
+                _check_size(image.size, name, max_megapixels)
+                yield image
         except _DAMAGE as error:
             raise UnreadableImageError(name, _reason(error)) from error
 
@@ -150,6 +151,8 @@ def _reason(error: BaseException) -> str:
         return error.strerror[:1].lower() + error.strerror[1:]
     if isinstance(error, MemoryError):
         return "too large for the memory of this machine"
+    if "MAX_TEXT" in str(error):  # Pillow's PngImagePlugin names its limit
+        return "more than 1 MB of text in it"
     return "truncated image" if "truncated" in str(error).lower() else "damaged image"
 
 
@@ -164,21 +167,19 @@ def _ignore_warnings_of_pillow() -> None:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def _decode(
-    stream: IO[bytes], name: object, at_least: int | None, max_megapixels: float
-) -> OpenedImage:
-    """Read the header, refuse what is too large, then decode and turn upright."""
-    with _open_header(stream, name) as image:
-        size = image.size
-        _check_size(size, name, max_megapixels)
-        draft = image.draft("RGB", (2 * at_least, 2 * at_least)) if at_least else None
-        image.load()
-        if draft is None:
-            size = image.size  # TIFF: Pillow turns it upright while loading
-        orientation, taken_at = _exif_facts(image)
-        width, height = reversed(size) if orientation in _SIDEWAYS else size
-        upright = _turn_upright(_to_rgb(image), orientation)
-        return OpenedImage(upright, width, height, str(image.format), taken_at)
+def _decode(image: Image.Image, at_least: int | None) -> OpenedImage:
+    """Decode and turn upright."""
+    from models.colours import to_srgb
+
+    size = image.size
+    draft = image.draft("RGB", (2 * at_least, 2 * at_least)) if at_least else None
+    image.load()
+    if draft is None:
+        size = image.size  # TIFF: Pillow turns it upright while loading
+    orientation, taken_at = _exif_facts(image)
+    width, height = reversed(size) if orientation in _SIDEWAYS else size
+    upright = _turn_upright(to_srgb(image, at_least=at_least), orientation)
+    return OpenedImage(upright, width, height, str(image.format), taken_at)
 
 
 class _PillowLimit:
@@ -216,14 +217,29 @@ _pillow_limit = _PillowLimit()
 
 def _open_header(stream: IO[bytes], name: object) -> Image.Image:
     """Let Pillow find the format and read the size."""
-    from PIL import Image, UnidentifiedImageError, features
+    from PIL import Image, UnidentifiedImageError
+    from PIL.TiffImagePlugin import TiffImageFile
 
-    formats = _FORMATS if features.check("avif") else _FORMATS[:-1]
     try:
         with _pillow_limit.lifted():
-            return Image.open(stream, formats=formats)
+            image = Image.open(stream, formats=readable_formats())
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(name, "not an image") from error
+        stream.seek(0)
+        raise UnreadableImageError(name, _refusal(kind_of(stream.read(HEAD_BYTES)))) from error
+    if isinstance(image, TiffImageFile) and is_raw_photo(image.tag_v2):
+        raise UnreadableImageError(name, _refusal("a camera's raw file"))
+    return image
+
+
+def _refusal(kind: str | None) -> str:
+    """Why a file of this kind, as :func:`models.formats.kind_of` names it, was not identified."""
+    if kind is None:
+        return "not an image"
+    if kind in readable_formats():
+        return "damaged image"
+    if kind in READ_FORMATS:
+        return f"{READ_FORMATS[kind]}, which the Pillow of this machine was built without"
+    return f"{kind}, which is not read; save it as JPEG or PNG"
 
 
 def _check_size(size: tuple[int, int], name: object, max_megapixels: float) -> None:
@@ -270,48 +286,3 @@ def _turn_upright(image: Image.Image, orientation: int) -> Image.Image:
         8: Transpose.ROTATE_90,
     }
     return image.transpose(turns[orientation]) if orientation in turns else image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode of Pillow's -> RGB, transparency on white."""
-    from PIL import Image
-
-    if image.mode == "LAB":
-        return _lab_to_rgb(image)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _deep_grey_to_8_bit(image).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(layer, mask=layer)
-        return paper
-    # A copy even of RGB: the caller's image must outlive the file.
-    return image.convert("RGB")
-
-
-def _lab_to_rgb(image: Image.Image) -> Image.Image:
-    """CIE Lab through colour management: Pillow's ``convert`` cannot do it."""
-    from PIL import ImageCms
-
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, rgb, "LAB", "RGB"))
-    if converted is None:
-        raise ValueError("no colour transform")
-    return converted
-
-
-def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey -> 8-bit grey, scaled and not cut off.
-
-    Integers count as 16-bit (0..65535) and floats as 0..1, as these files are usually written;
-    values outside are stretched from their own least to their greatest.
-    """
-    import numpy as np
-    from PIL import Image
-
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    low, high = 0.0, (1.0 if image.mode == "F" else 65535.0)
-    if values.min() < low or values.max() > high:
-        low, high = float(values.min()), float(values.max())
-    scaled = (values - low) * (255.0 / ((high - low) or 1.0))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from models.errors import SourceError
-from models.images import IMAGE_SUFFIXES
+from models.formats import IMAGE_SUFFIXES
 
 DEMO = "demo"
 PROCEDURAL = "procedural"

@@ -21,12 +21,13 @@ from models.pooling import STANDARD, Pooling
 from search_ui.queries import (
     BadQueryError,
     Query,
+    StoredQuery,
     UploadedQuery,
-    check_picture,
     parse_choices,
     parse_k,
     parse_query,
 )
+from search_ui.uploads import check_upload, preview
 
 View = dict[str, Any]
 """What a component of the page shows; JSON."""
@@ -130,7 +131,13 @@ def search(
             return start_board(searcher, info)
         if not plan.poolings or not plan.distances:
             return {"state": "unchosen", "dataset": info.name}
-        return result_board(info, query, _ask(searcher, query, info.name, plan))
+        if isinstance(query, StoredQuery):
+            return result_board(info, query, _by_id(searcher, query, info.name, plan))
+        format = check_upload(query)
+        board = result_board(info, query, _by_image(searcher, query, info.name, plan))
+        if thumb := preview(query, format):
+            board["query"]["thumb"] = thumb
+        return board
     except SimilarityError as error:
         return error_board(error)
 
@@ -140,12 +147,13 @@ def _of_another_dataset(query: Query, info: DatasetInfo) -> bool:
     return not isinstance(query, UploadedQuery) and query.dataset != info.name
 
 
-def _ask(searcher: Searcher, query: Query, dataset: str, plan: Plan) -> SearchResult:
-    if isinstance(query, UploadedQuery):
-        check_picture(query.file, query.name)
-        return searcher.by_image(
-            dataset, query.file, poolings=plan.poolings, distances=plan.distances, k=plan.k
-        )
+def _by_image(searcher: Searcher, query: UploadedQuery, dataset: str, plan: Plan) -> SearchResult:
+    return searcher.by_image(
+        dataset, query.file, poolings=plan.poolings, distances=plan.distances, k=plan.k
+    )
+
+
+def _by_id(searcher: Searcher, query: StoredQuery, dataset: str, plan: Plan) -> SearchResult:
     return searcher.by_id(
         dataset, query.point, poolings=plan.poolings, distances=plan.distances, k=plan.k
     )

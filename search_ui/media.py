@@ -10,17 +10,24 @@ from fastapi.responses import FileResponse
 
 from indexer.search import Searcher
 from models.errors import SimilarityError
+from search_ui.uploads import SHOWN_BY_BROWSERS
 
 RASTER_TYPES = {
+    "AVIF": "image/avif",
     "BMP": "image/bmp",
     "GIF": "image/gif",
+    "HEIF": "image/heif",
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",
     "PNG": "image/png",
+    "PPM": "image/x-portable-anymap",
     "TIFF": "image/tiff",
     "WEBP": "image/webp",
 }
-"""Formats that are sent as they are. A format that can carry a script is not among them."""
+"""Formats that are sent as they are, those that no browser shows as a download.
+
+A format that can carry a script is not among them.
+"""
 
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
@@ -44,23 +51,27 @@ def media_router(searcher: Searcher) -> APIRouter:
         try:
             details = searcher.details(dataset, UUID(point))
             # The format is the one found when the file was decoded: its name may lie.
-            media_type = RASTER_TYPES[details.format.upper()]
+            format = details.format.upper()
+            media_type = RASTER_TYPES[format]
             file = searcher.original(dataset, details.id)
         except (SimilarityError, ValueError, KeyError):
             raise HTTPException(404) from None
-        return _file(file, media_type, ASK_AGAIN, name=Path(details.path).name)
+        name, shown = Path(details.path).name, format in SHOWN_BY_BROWSERS
+        return _file(file, media_type, ASK_AGAIN, name=name, shown=shown)
 
     return router
 
 
-def _file(file: Path, media_type: str, caching: str, *, name: str | None = None) -> FileResponse:
+def _file(
+    file: Path, media_type: str, caching: str, *, name: str | None = None, shown: bool = True
+) -> FileResponse:
     if not file.is_file():
         raise HTTPException(404)
     return FileResponse(
         file,
         media_type=media_type,
         filename=name,
-        content_disposition_type="inline",
+        content_disposition_type="inline" if shown else "attachment",
         headers={
             "Cache-Control": caching,
             "Content-Security-Policy": NO_SCRIPTS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,13 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from PIL import Image, UnidentifiedImageError
-
-from models.errors import SimilarityError, UnreadableImageError
+from models.errors import SimilarityError
 
 MAX_K = 50
-MAX_MEGAPIXELS = 64
-UPLOAD_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -106,28 +101,3 @@ def parse_choices(values: object, allowed: Iterable[Choice]) -> tuple[Choice, ..
     ):
         raise BadQueryError(f"Choose from {', '.join(by_value)}.")
     return tuple(choice for name, choice in by_value.items() if name in values)
-
-
-def check_picture(file: Path, name: str) -> None:
-    """Refuse, from its header, a file that is no picture of an accepted format and size.
-
-    Raises:
-        UnreadableImageError: with a reason that a visitor understands.
-    """
-    try:
-        # Pillow warns about large images; our own limit decides, below.
-        with (
-            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
-            Image.open(file, formats=UPLOAD_FORMATS) as picture,
-        ):
-            megapixels = picture.width * picture.height / 1e6
-    except Image.DecompressionBombError:
-        megapixels = float("inf")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise UnreadableImageError(
-            name, f"this is not a picture we can read. Try one of {', '.join(UPLOAD_FORMATS)}."
-        ) from None
-    if megapixels > MAX_MEGAPIXELS:
-        raise UnreadableImageError(
-            name, f"this picture has more than {MAX_MEGAPIXELS} megapixels. Try a smaller copy."
-        )

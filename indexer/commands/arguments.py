@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from indexer.settings import DATA_VARIABLE, Settings
+from models.images import MAX_MEGAPIXELS
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -26,6 +27,29 @@ def finish(parser: argparse.ArgumentParser, command: Command) -> None:
 def dataset_argument(parser: argparse.ArgumentParser) -> None:
     """NAME, the dataset that the command is about."""
     parser.add_argument("dataset", metavar="NAME", help="the dataset's name")
+
+
+def megapixels_argument(parser: argparse.ArgumentParser) -> None:
+    """N, from which on images are too large to be decoded."""
+    parser.add_argument(
+        "--max-megapixels",
+        type=megapixels,
+        default=MAX_MEGAPIXELS,
+        metavar="N",
+        help="refuse images of more than N million pixels, which take 3 N MB of memory and more; "
+        "default: %(default)g",
+    )
+
+
+def megapixels(text: str) -> float:
+    """A number above 0, as millions of pixels."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
 
 
 def count(text: str) -> int:

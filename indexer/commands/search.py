@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import count, data_dir, finish
+from indexer.commands.arguments import count, data_dir, finish, megapixels_argument
 from indexer.commands.printing import print_json, print_table
 from indexer.types import Distance
 from models.pooling import Pooling
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="refuse to search unless the index was made with this checkpoint",
     )
+    megapixels_argument(parser)
     finish(parser, run)
 
 
@@ -62,6 +63,7 @@ def run(given: argparse.Namespace) -> None:
             distances=[given.distance],
             k=given.k,
             checkpoint=given.checkpoint,
+            max_megapixels=given.max_megapixels,
         )
     if given.json:
         print_json(_search_json(result, result.rows[0]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import count, data_dir, finish
+from indexer.commands.arguments import count, data_dir, finish, megapixels_argument
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder
 from indexer.types import Distance
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the first N files only; the other images stay as they are",
     )
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
+    megapixels_argument(parser)
     finish(parser, run)
 
 
@@ -89,6 +90,7 @@ def run(given: argparse.Namespace) -> None:
             distances=given.distance,
             poolings=given.pooling,
             limit=given.limit,
+            max_megapixels=given.max_megapixels,
             dry_run=given.dry_run,
         )
     if given.json:

@@ -30,7 +30,8 @@ def query_image() -> gr.HTML:
 
     Its value comes from the browser and is as trustworthy as that: it may hold any path. It is
     handed on unopened, for :func:`search_ui.queries.parse_query` to check. The preview is drawn
-    from the visitor's own file, so nothing that was uploaded is ever served.
+    from the visitor's own file, or comes with the answer where a browser cannot show that, so
+    nothing that was uploaded is ever served.
     """
     return _scripted("query_image")
 

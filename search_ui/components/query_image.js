@@ -1,9 +1,9 @@
-const { element: make, icon, picture, ask, busy, onAsk } = similarity;
+const { element: make, icon, picture, ask, busy, onAsk, onPreview } = similarity;
 const MAX_MEGABYTES = 50;
 const root = element.querySelector(".drawn");
 
 const input = make("input", {
-  type: "file", accept: "image/*", tabindex: "-1",
+  type: "file", accept: "image/*,.heic,.heif,.hif,.avif", tabindex: "-1",
   class: "visually-hidden", "aria-label": "Picture file",
 });
 const box = make("button", { type: "button", class: "query-box" });
@@ -81,4 +81,5 @@ onAsk((query) => {
   props.value = path ? { path, name } : { dataset, id };
   trigger("submit");
 });
+onPreview(draw);
 draw(null);

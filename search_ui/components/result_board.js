@@ -132,7 +132,7 @@ const draw = () => {
   shownQuery = JSON.stringify(value.query);
   root.dataset.state = value.state;
   light(null);
-  similarity.answered(value.state !== "error");
+  similarity.answered(value.state !== "error", value.query);
   root.replaceChildren(...[VIEWS[value.state](value)].flat());
   if (scrolled) root.querySelector(".rows")?.scrollTo({ left: scrolled });
   // Whoever works by keyboard goes on from the new heading, not from the top of the page.

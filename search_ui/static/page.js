@@ -4,6 +4,7 @@ window.similarity ??= (() => {
   const trail = [];
   const LONGEST_TRAIL = 8;
   const listeners = [];
+  const previewListeners = [];
   let busyTimer;
 
   // Text becomes text nodes and attributes only, never HTML: labels and file names are foreign.
@@ -60,9 +61,15 @@ window.similarity ??= (() => {
     tell();
   };
 
-  // Nobody wants to come back to a query that had no answer.
-  const answered = (well) => {
-    if (current()) current().failed = !well;
+  // Nobody wants to come back to a query that had no answer. An answer to an upload may bring a
+  // preview, for a picture that the browser cannot show by itself.
+  const answered = (well, shown) => {
+    const query = current();
+    if (!query) return;
+    query.failed = !well;
+    if (!query.path || !shown?.thumb || shown.title !== query.name) return;
+    query.thumb = shown.thumb;
+    previewListeners.forEach((listener) => listener(query));
   };
 
   // A short search shows no sign of work at all; a longer one gets a line that moves.
@@ -74,6 +81,9 @@ window.similarity ??= (() => {
   };
 
   const onAsk = (listener) => listeners.push(listener);
+  const onPreview = (listener) => previewListeners.push(listener);
 
-  return { element, icon, picture, trail, current, ask, back, answered, busy, onAsk };
+  return {
+    element, icon, picture, trail, current, ask, back, answered, busy, onAsk, onPreview,
+  };
 })();

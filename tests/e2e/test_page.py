@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from indexer.types import Distance
 from models.pooling import STANDARD, Pooling
 from tests.fake_searcher import FakeSearcher, draw_hills
+from tests.image_files import heic
 from tests.page_server import GRADIO_WARNS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
@@ -131,6 +132,20 @@ def test_an_upload_gives_four_rows_with_its_own_preview(open_page: Open, photo: 
     expect(page.locator(".pair-same").first).to_contain_text("same label")
     page.locator(".trail button").click()
     expect(title(page)).to_have_text("holiday.png")
+
+
+def test_a_picture_that_the_browser_cannot_show_gets_a_preview(
+    open_page: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "telephone.heic"
+    file.write_bytes(heic(6)())
+    page = open_page()
+    upload(page, file)
+    expect(rows(page)).to_have_count(4)
+    shown = "#query-image img, .asked-image img"
+    loaded = "all.length === 2 && all.every((image) => image.naturalWidth === 96)"
+    page.wait_for_function(f"((all) => {loaded})([...document.querySelectorAll('{shown}')])")
+    assert page.locator("#query-image img.missing, .asked-image img.missing").count() == 0
 
 
 def test_a_picture_can_be_pasted_or_dropped_anywhere(open_page: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import httpx
 import pytest
 from PIL import Image
 
+from models.formats import readable_formats
 from search_ui.environment import upload_folder
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
+from tests.image_files import avif, heic
 from tests.page_server import GRADIO_WARNS, served
 
 pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
@@ -33,7 +36,10 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> FakeSearcher:
         file = folder / name
         draw_hills(0.5, 1).save(file, format="PNG")
         pictures.append((file, "evil"))
-    return FakeSearcher(folder, pictures)
+    readable_formats()  # lets Pillow write and read HEIF
+    photo = folder / "telephone.heif"
+    photo.write_bytes(heic()())
+    return FakeSearcher(folder, [*pictures, (photo, None)])
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +173,22 @@ def test_a_144_megapixel_bomb_is_refused_with_a_friendly_line(
 ) -> None:
     path = upload(page, "bomb.png", png(Image.new("1", (12_000, 12_000))))
     answer = board(page, search_event, {"path": path, "name": "bomb.png"})
-    assert answer["message"] == ("This picture has more than 64 megapixels. Try a smaller copy.")
+    assert answer["message"].startswith(
+        "Too large: 12000 x 12000 px is 144 megapixels, the limit is 64."
+    )
+
+
+def test_a_preview_comes_with_the_answer_where_browsers_have_none(
+    page: httpx.Client, search_event: int
+) -> None:
+    for name, content, has_preview in (("a.heic", heic(6)(), True), ("a.avif", avif(), False)):
+        path = upload(page, name, content)
+        query = board(page, search_event, {"path": path, "name": name})["query"]
+        assert ("thumb" in query) == has_preview
+        if has_preview:
+            kind, data = query["thumb"].split(",")
+            assert kind == "data:image/webp;base64"
+            assert Image.open(BytesIO(base64.b64decode(data))).size == (96, 72)
 
 
 def test_uploads_are_never_served(page: httpx.Client) -> None:
@@ -258,6 +279,16 @@ def test_originals_are_sent_as_what_they_are(page: httpx.Client, searcher: FakeS
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["content-disposition"].startswith("inline")
     assert Image.open(BytesIO(answer.content)).format == "PNG"
+
+
+def test_originals_that_no_browser_shows_are_downloads(
+    page: httpx.Client, searcher: FakeSearcher
+) -> None:
+    answer = page.get(media(searcher, ".heif", "original"))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/heif"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert page.get(media(searcher, ".heif", "thumb")).headers["content-type"] == "image/webp"
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".html"])

@@ -37,6 +37,7 @@ from models.pooling import STANDARD, Pooling
 from models.preprocess import Preprocess
 from models.sources import open_source
 from tests.fake_encoder import FakeEncoder, make_checkpoint
+from tests.image_files import avif, heic
 
 ALL = list(Pooling)
 Sync = Callable[..., SyncReport]
@@ -227,6 +228,42 @@ def test_unreadable_files_are_reported_and_the_rest_is_indexed(
     assert (text.path, text.reason) == ("warm/text.jpg", "not an image")
     assert (black.path, black.reason) == ("cold/black.png", "its maxpool vector is all zero")
     assert len(payloads(store)) == 12
+
+
+def test_larger_images_than_allowed_are_left_out_and_named(run: Sync, photos: Path) -> None:
+    Image.new("RGB", (300, 200), "teal").save(photos / "warm" / "large.png")
+    small = {"max_megapixels": 0.05}
+    expected = "too large: 300 x 200 px is 0.06 megapixels, the limit is 0.05"
+    for report in (run(dry_run=True, **small), run(**small)):
+        assert counts(report) == {"added": 12, "failed": 1}
+        assert report.failed[0].reason == expected
+    assert counts(run()) == {"added": 1, "unchanged": 12}
+
+
+def test_a_query_has_a_limit_of_its_own(run: Sync, searcher: Searcher, photos: Path) -> None:
+    run()
+    file = photos / "warm" / "00.png"
+    with pytest.raises(UnreadableImageError, match="too large"):
+        searcher.by_image("photos", file, max_megapixels=0.0001)
+    assert searcher.by_image("photos", file).rows[0].hits
+
+
+def test_heic_and_avif_are_indexed_and_shown_like_any_other(
+    run: Sync, searcher: Searcher, store: VectorStore, photos: Path
+) -> None:
+    (photos / "warm" / "a.heic").write_bytes(heic(6)())
+    (photos / "warm" / "b.HIF").write_bytes(heic(1)())
+    (photos / "warm" / "c.avif").write_bytes(avif())
+    assert counts(run()) == {"added": 15}
+    payload = payloads(store)["warm/a.heic"]
+    assert (payload["format"], payload["width"], payload["height"]) == ("HEIF", 96, 72)
+    [row] = searcher.by_image("photos", photos / "warm" / "a.heic", k=3).rows
+    assert {hit.path for hit in row.hits} == {"warm/a.heic", "warm/b.HIF", "warm/c.avif"}
+    thumbnail = searcher.thumbnail("photos", row.hits[0].id)
+    with Image.open(thumbnail) as image:
+        assert (image.format, image.size) == ("WEBP", (96, 72))
+    thumbnail.unlink()
+    assert searcher.thumbnail("photos", row.hits[0].id).is_file()
 
 
 def test_a_file_that_became_unreadable_leaves_the_index(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -12,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from indexer.cli import main
+from indexer.commands.arguments import megapixels
 from indexer.errors import IndexerError
 from tests.fake_encoder import FakeEncoder, make_checkpoint
 
@@ -159,6 +162,24 @@ def test_sync_prints_json_as_documented(run: Run, photos: Path, checkpoint: Path
         "failed": [{"path": "warm/text.jpg", "reason": "not an image"}],
         "collections": [f"photos__{name}__cosine", f"photos__{name}__euclid"],
     }
+
+
+def test_sync_and_search_take_the_largest_image_there_may_be(
+    run: Run, photos: Path, checkpoint: Path, fail: Run
+) -> None:
+    Image.new("RGB", (300, 200), "teal").save(photos / "warm" / "large.png")
+    options = ("--checkpoint", checkpoint, "--max-megapixels", "0.05", "--json")
+    [failed] = json.loads(run("sync", photos, *options))["failed"]
+    assert failed["reason"].endswith("0.06 megapixels, the limit is 0.05")
+    query = ("search", photos / "warm" / "large.png", "--dataset", "photos")
+    assert "the limit is 0.05" in fail(*query, "--max-megapixels", "0.05")
+    assert "warm/" in run(*query)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "nan", "inf", "many"])
+def test_the_largest_image_is_a_number_above_0(number: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="not a number above 0"):
+        megapixels(number)
 
 
 def test_search_prints_json_as_documented(run: Run, photos: Path, checkpoint: Path) -> None:

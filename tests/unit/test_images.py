@@ -1,6 +1,9 @@
 import io
 import os
 import random
+import subprocess
+import sys
+import tempfile
 import threading
 import zlib
 from pathlib import Path
@@ -11,8 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from models.errors import UnreadableImageError
-from models.images import IMAGE_SUFFIXES, open_image
+from models.formats import IMAGE_SUFFIXES, READ_FORMATS, kind_of, readable_formats
+from models.images import check_image, open_image
+from tests.image_files import p3_profile
 
+ROOT = Path(__file__).resolve().parents[2]
 ORIENTATION = 0x0112
 
 
@@ -37,13 +43,14 @@ def psnr(first: Image.Image, second: Image.Image) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
-FORMATS = ["JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP", "AVIF", "MPO"]
+FORMATS = ["JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP", "AVIF", "MPO", "HEIF"]
 
 
 def sample(format: str) -> bytes:
     if not features.check("avif") and format == "AVIF":
         pytest.skip("this Pillow has no AVIF")
     options = {"save_all": True, "append_images": [photo().rotate(180)]} if format == "MPO" else {}
+    readable_formats()  # lets Pillow write HEIF
     return encoded(photo(), format, **options)
 
 
@@ -64,7 +71,62 @@ def test_a_path_opens_like_its_bytes(tmp_path: Path) -> None:
 
 def test_suffixes_are_lower_case_with_a_dot() -> None:
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in IMAGE_SUFFIXES)
-    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif"} <= IMAGE_SUFFIXES
+    assert {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".heic", ".avif"} <= IMAGE_SUFFIXES
+
+
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - {"MPO", "BMP", "PPM"}))
+def test_the_first_bytes_name_every_format_that_has_a_signature(format: str) -> None:
+    assert kind_of(sample(format)) == format
+    assert format in READ_FORMATS
+
+
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - {"MPO", "BMP", "PPM", "GIF"}))
+def test_a_file_that_ends_in_its_header_is_damaged_and_not_no_image(format: str) -> None:
+    assert reason_for(sample(format)[:28]) in ("damaged image", "truncated image")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_check_reads_the_header_only(format: str) -> None:
+    data = sample(format)
+    assert check_image(data) in (format, "JPEG")
+    with pytest.raises(UnreadableImageError, match="too large: 96 x 72 px"):
+        check_image(data, max_megapixels=0.001)
+    with pytest.raises(UnreadableImageError, match="not an image"):
+        check_image(b"dear diary")
+
+
+def test_heic_opens_in_many_threads_of_a_process_that_never_did() -> None:
+    program = """
+import sys, threading
+from pathlib import Path
+from models.images import open_image
+assert "pillow_heif" not in sys.modules and "PIL" not in sys.modules
+data, sizes = Path(sys.argv[1]).read_bytes(), []
+work = lambda: sizes.append(open_image(data).image.size)
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert sizes == [(96, 72)] * 8, sizes
+"""
+    with tempfile.NamedTemporaryFile(suffix=".heic") as file:
+        file.write(sample("HEIF"))
+        file.flush()
+        subprocess.run([sys.executable, "-c", program, file.name], cwd=ROOT, check=True)
+
+
+def test_a_thumbnail_inside_is_never_taken_for_the_picture() -> None:
+    readable_formats()
+    data = encoded(photo(640, 480), "HEIF", quality=95, thumbnails=[320])
+    assert open_image(data, at_least=64).image.size == (640, 480)
+
+
+def test_an_image_with_a_profile_is_reduced_before_its_colours_are_converted() -> None:
+    data = encoded(photo(800, 600), "PNG", icc_profile=p3_profile())
+    whole, reduced = open_image(data), open_image(data, at_least=100)
+    assert (whole.image.size, reduced.image.size) == ((800, 600), (267, 200))
+    assert (reduced.width, reduced.height) == (800, 600)
+    assert psnr(whole.image.resize((267, 200), Image.Resampling.BOX), reduced.image) > 40
+    assert psnr(whole.image, photo(800, 600)) < 40, "colours were not converted"
 
 
 UNDO = {
@@ -311,7 +373,9 @@ def test_truncated_files_are_refused(format: str) -> None:
 
 def test_formats_outside_the_list_are_refused() -> None:
     assert reason_for(encoded(photo(), "TGA")) == "not an image"
-    assert reason_for(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == "not an image"
+    assert reason_for(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n") == (
+        "a PostScript drawing, which is not read; save it as JPEG or PNG"
+    )
 
 
 @pytest.mark.parametrize("format", FORMATS)
