@@ -28,6 +28,18 @@ def dataset_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="NAME", help="the dataset's name")
 
 
+def exclude_argument(parser: argparse.ArgumentParser) -> None:
+    """--exclude, of commands that read a SOURCE."""
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="files and folders of SOURCE to pass over, as in a .gitignore, repeatable: "
+        "'thumbs/', '*.gif', 'raw/**/old'",
+    )
+
+
 def count(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
