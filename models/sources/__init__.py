@@ -61,14 +61,13 @@ def open_source(
 
 def _find(spec: str, workspace: Path) -> tuple[str, Path, str, tuple[str, ...]]:
     """(default name, root, spec as it is kept, patterns that the kind itself excludes)."""
-    kind = spec.partition(":")[0]
     if spec == DEMO:
         return DEMO, demo_folder(workspace), spec, ()
-    if kind == PROCEDURAL:
+    if spec.partition(":")[0] == PROCEDURAL:
         return PROCEDURAL, procedural_folder(spec, workspace), spec, ()
-    if kind == torchvision_datasets.PREFIX:
+    if spec.startswith(f"{torchvision_datasets.PREFIX}:"):
         return (*torchvision_datasets.find(spec, workspace), spec, ())
-    if kind == kaggle.PREFIX:
+    if spec.startswith(f"{kaggle.PREFIX}:"):
         name, root = kaggle.find(spec)
         return name, root, spec, kaggle.copies(spec)
     return (*_find_path(spec, workspace), ())
