@@ -700,3 +700,8 @@ def test_a_rar_cut_between_two_files_has_no_end(tmp_path: Path, folder: Path) ->
     archive = tmp_path / "images.rar"
     archive.write_bytes(rar5(rar5_file(Item("a.jpg")))[:-8])  # without its last block
     assert "Unexpected EOF" in refusal(archive, folder)
+
+
+def test_the_documentation_names_every_suffix() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
+    assert [suffix for suffix in SUFFIXES if f"`{suffix}`" not in text.replace("FILE", "")] == []

@@ -241,3 +241,8 @@ def test_without_a_network_the_reason_is_told_and_nothing_is_left(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     if name == "CIFAR10":
         assert " from www.cs.toronto.edu: " in str(caught.value)
+
+
+def test_the_documentation_names_every_data_set() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
+    assert [name for name in NAMES if name not in text] == []
