@@ -108,16 +108,15 @@ def test_another_label_is_stored_without_encoding_the_image_again(
     assert sum(encoder.encoded for encoder in encoders) == encoded
 
 
-@pytest.mark.parametrize("suffix", ["tar.gz", "7z", "rar"])
 def test_an_archive_is_indexed_like_its_folder(
-    sync: Sync, photos: Path, data: Path, tmp_path: Path, suffix: str
+    sync: Sync, photos: Path, data: Path, tmp_path: Path
 ) -> None:
     sync(photos)
     folder = stored(data)
-    archive = tmp_path / f"photos.{suffix}"
+    archive = tmp_path / "photos.7z"
     files = sorted(photos.rglob("*.png"))
     items = [Item(file.relative_to(photos).as_posix(), file.read_bytes()) for file in files]
-    BUILDERS[suffix](archive, items)
+    BUILDERS["7z"](archive, items)
     assert sync(archive) == {"unchanged": 12}
     assert stored(data).keys() == folder.keys()
 
