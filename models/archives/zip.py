@@ -68,9 +68,7 @@ class _ShortReads(io.FileIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         limit = self._unpacking.limits.header_bytes
-        asked = limit + 1 if size is None or size < 0 else size
-        if asked > limit + 1:
-            raise self._unpacking.long_headers()
+        asked = limit + 1 if size is None or size < 0 else min(size, limit + 1)
         data = super().read(asked) or b""
         if len(data) > limit:
             raise self._unpacking.long_headers()
