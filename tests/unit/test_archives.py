@@ -597,7 +597,13 @@ def test_an_encrypted_7z_says_so(sevenzip: Path, folder: Path, header: bool) -> 
 
 def test_the_same_name_twice_in_a_7z_is_refused(sevenzip: Path, folder: Path) -> None:
     build_7z(sevenzip, [Item("a.jpg"), Item("./a.jpg")])
-    assert "twice" in refusal(sevenzip, folder)
+    assert "it has './a.jpg' twice" in refusal(sevenzip, folder)
+
+
+def test_a_7z_file_that_is_too_large_is_not_begun(sevenzip: Path, folder: Path) -> None:
+    build_7z(sevenzip, [Item("a.jpg"), Item("bomb.jpg", bytes(15_000_000))])
+    assert "(at 'bomb.jpg')" in refusal(sevenzip, folder)
+    assert list(folder.iterdir()) == []
 
 
 # --- rar
@@ -629,6 +635,14 @@ def test_a_wrong_checksum_in_a_rar_is_damage(tmp_path: Path, folder: Path) -> No
     data = rar5(rar5_file(Item("a.jpg")))
     archive.write_bytes(data.replace(JPEG, JPEG.upper()))
     assert "is a damaged rar archive" in refusal(archive, folder)
+
+
+def test_entries_of_a_rar_are_counted_before_all_of_them_are_read(
+    tmp_path: Path, folder: Path
+) -> None:
+    archive = tmp_path / "images.rar"
+    archive.write_bytes(rar5(*(rar5_file(Item(f"{n}.jpg")) for n in range(30)))[:-100])
+    assert "has more than 5 entries" in refusal(archive, folder, UnpackLimits(entries=5))
 
 
 @pytest.fixture
