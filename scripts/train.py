@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.commands.arguments import exclude_argument
 from indexer.schema import MAX_VECTOR_SIZE
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
@@ -32,6 +33,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("source", metavar="SOURCE", help=SOURCE_KINDS)
+    exclude_argument(parser)
     add("--out", type=Path, required=True, metavar="DIR", help="checkpoint folder")
     add("--arch", metavar="NAME", help=f"{describe_names()}; the recipe's own when left out")
     add(
@@ -76,7 +78,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--time-budget", type=float, metavar="SECONDS", help="plan for at most this long")
     add("--resume", action="store_true", help="go on where an interrupted run stopped")
     add("--overwrite", action="store_true", help="replace a checkpoint in --out")
-    add("--data-dir", type=Path, metavar="DIR", help="where archives are unpacked")
+    add("--data-dir", type=Path, metavar="DIR", help="where archives and downloads are unpacked")
     return parser.parse_args(argv)
 
 
@@ -110,7 +112,9 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
     from models.training import train
 
     data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
-    source = open_source(arguments.source, workspace=data_dir / "sources")
+    source = open_source(
+        arguments.source, workspace=data_dir / "sources", exclude=arguments.exclude
+    )
     return train(
         source.files,
         settings,

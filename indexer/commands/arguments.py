@@ -52,6 +52,18 @@ def megapixels(text: str) -> float:
     return number
 
 
+def exclude_argument(parser: argparse.ArgumentParser) -> None:
+    """--exclude, of commands that read a SOURCE."""
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="files and folders of SOURCE to pass over, as in a .gitignore, repeatable: "
+        "'thumbs/', '*.gif', 'raw/**/old'",
+    )
+
+
 def count(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:

@@ -10,7 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import count, data_dir, finish, megapixels_argument
+from indexer.commands.arguments import (
+    count,
+    data_dir,
+    exclude_argument,
+    finish,
+    megapixels_argument,
+)
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder
 from indexer.types import Distance
@@ -61,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the first N files only; the other images stay as they are",
     )
+    exclude_argument(parser)
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE.csv",
+        help="labels from the columns path and label of a CSV file, instead of folder names",
+    )
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
     finish(parser, run)
@@ -76,7 +89,9 @@ def run(given: argparse.Namespace) -> None:
     folder = data_dir(given)
     with TemporaryDirectory() as scratch, closing(open_store(folder)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
-        source = open_source(given.source, workspace=workspace)
+        source = open_source(
+            given.source, workspace=workspace, exclude=given.exclude, labels=given.labels
+        )
         checkpoint = given.checkpoint or usual_checkpoint(
             store, given.dataset or source.name, folder
         )

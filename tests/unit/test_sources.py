@@ -6,6 +6,7 @@ import pytest
 
 from models.errors import SourceError
 from models.sources import Source, dataset_name, open_source
+from tests.archive_builders import BUILDERS, Item
 
 CIFAR = Path(__file__).parents[3] / "shared" / "data" / "cifar10-test.zip"
 
@@ -100,15 +101,82 @@ def test_a_second_folder_beside_a_wrapper_changes_no_identity(
 def test_hidden_and_system_folders_are_skipped(tmp_path: Path, workspace: Path) -> None:
     skipped = [
         ".git",
+        ".@__thumb",
+        ".AppleDouble",
+        ".Trashes",
         "@eaDir",
-        "__MACOSX",
-        "System Volume Information",
-        "node_modules",
+        "@Recycle",
         "#recycle",
+        "#snapshot",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+        "__MACOSX",
+        "lost+found",
+        "node_modules",
     ]
     names = [f"{folder}/a.jpg" for folder in skipped] + [".hidden.jpg", "Thumbs.db", "cat/ok.jpg"]
     root = put(tmp_path / "pets", *names)
     assert labels(open_source(str(root), workspace=workspace)) == {"cat/ok.jpg": "cat"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("*.png", {"cat/a.jpg", "cat/old/c.jpg", "dog/old/d.jpg"}),
+        ("old", {"cat/a.jpg", "cat/b.png"}),
+        ("old/", {"cat/a.jpg", "cat/b.png"}),
+        ("cat/old", {"cat/a.jpg", "cat/b.png", "dog/old/d.jpg"}),
+        ("/old", {"cat/a.jpg", "cat/b.png", "cat/old/c.jpg", "dog/old/d.jpg"}),
+        ("**/d.*", {"cat/a.jpg", "cat/b.png", "cat/old/c.jpg"}),
+        ("cat/**/*.jpg", {"cat/b.png", "dog/old/d.jpg"}),
+        ("cat/a.jpg", {"cat/b.png", "cat/old/c.jpg", "dog/old/d.jpg"}),
+        ("# a comment", {"cat/a.jpg", "cat/b.png", "cat/old/c.jpg", "dog/old/d.jpg"}),
+    ],
+)
+def test_excluded_files_are_passed_over(
+    tmp_path: Path, workspace: Path, pattern: str, left: set[str]
+) -> None:
+    root = put(tmp_path / "pets", "cat/a.jpg", "cat/b.png", "cat/old/c.jpg", "dog/old/d.jpg")
+    assert set(labels(open_source(str(root), workspace=workspace, exclude=[pattern]))) == left
+
+
+def test_of_several_patterns_the_last_one_decides(tmp_path: Path, workspace: Path) -> None:
+    root = put(tmp_path / "pets", "a.jpg", "b.jpg", "c.png")
+    source = open_source(str(root), workspace=workspace, exclude=["*.jpg", "!b.jpg", "c.*"])
+    assert set(labels(source)) == {"b.jpg"}
+
+
+def test_an_excluded_folder_is_not_even_listed(
+    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = put(tmp_path / "pets", "a.jpg", "huge/b.jpg")
+    listed = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    open_source(str(root), workspace=workspace, exclude=["huge/"])
+    assert [Path(path) for path in listed] == [root]
+
+
+def test_exclusion_holds_for_archives_and_their_unpacked_folder_serves_all(
+    tmp_path: Path, workspace: Path
+) -> None:
+    archive = zipped(tmp_path / "a.zip", "cat/a.jpg", "dog/b.jpg")
+    less = open_source(str(archive), workspace=workspace, exclude=["dog"])
+    more = open_source(str(archive), workspace=workspace)
+    assert (set(labels(less)), len(more.files)) == ({"cat/a.jpg"}, 2)
+    assert less.root == more.root
+
+
+def test_a_source_that_is_wholly_excluded_says_so(tmp_path: Path, workspace: Path) -> None:
+    root = put(tmp_path / "pets", "a.jpg", "b.jpg")
+    with pytest.raises(SourceError, match=r"holds no images \(.*; 2 excluded\)"):
+        open_source(str(root), workspace=workspace, exclude=["*.jpg"])
+
+
+def test_what_is_no_pattern_is_refused(tmp_path: Path, workspace: Path) -> None:
+    root = put(tmp_path / "pets", "a.jpg")
+    with pytest.raises(SourceError, match="not a pattern to exclude"):
+        open_source(str(root), workspace=workspace, exclude=["!"])
 
 
 def test_links_are_not_followed(tmp_path: Path, workspace: Path) -> None:
@@ -161,14 +229,14 @@ def test_an_empty_folder_says_what_was_looked_for(tmp_path: Path, workspace: Pat
 @pytest.mark.parametrize("spec", ["", "no/such/folder", "null\0byte", "~nobody-here/x", "x" * 5000])
 def test_what_does_not_exist_is_named_with_the_way_out(spec: str, workspace: Path) -> None:
     with pytest.raises(
-        SourceError, match=r"no such file or folder: .*give a folder, a \.zip, demo, or"
+        SourceError, match=r"no such file or folder: .*give a folder, an archive .*, demo, "
     ):
         open_source(spec, workspace=workspace)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, workspace: Path) -> None:
     file = put(tmp_path, "photo.jpg") / "photo.jpg"
-    with pytest.raises(SourceError, match="is not a zip archive"):
+    with pytest.raises(SourceError, match="is not an archive that can be read"):
         open_source(str(file), workspace=workspace)
     assert list(workspace.iterdir()) == []
 
@@ -202,6 +270,20 @@ def test_a_zip_is_unpacked_once_until_it_changes(tmp_path: Path, workspace: Path
     second = open_source(str(archive), workspace=workspace)
     assert second.root != first.root
     assert len(second.files) == 2
+
+
+@pytest.mark.parametrize("suffix", BUILDERS)
+def test_an_archive_of_every_format_is_a_source(
+    tmp_path: Path, workspace: Path, suffix: str
+) -> None:
+    archive = tmp_path / f"Pets.2.{suffix}"
+    names = ("wrap/cat/a.jpg", "wrap/dog/b.png", "wrap/@eaDir/c.jpg", "wrap/notes.txt")
+    BUILDERS[suffix](archive, [Item(name) for name in names])
+    source = open_source(str(archive), workspace=workspace)
+    assert labels(source) == {"wrap/cat/a.jpg": "cat", "wrap/dog/b.png": "dog"}
+    assert source.name == "pets-2"
+    assert source.root.parent == workspace
+    assert len([path for path in source.root.rglob("*") if path.is_file()]) == 2
 
 
 def test_a_failed_unpacking_leaves_nothing(tmp_path: Path, workspace: Path) -> None:

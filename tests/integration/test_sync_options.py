@@ -1,0 +1,140 @@
+"""``sync --exclude`` and ``sync --labels``, from the command line to what is stored."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from indexer.cli import main
+from indexer.store import open_store
+from indexer.types import Distance
+from tests.archive_builders import BUILDERS, Item
+from tests.fake_encoder import FakeEncoder, make_checkpoint
+
+Sync = Callable[..., dict[str, Any]]
+
+
+class CountingEncoder(FakeEncoder):
+    """Remembers how many images were encoded by all of its kind."""
+
+    encoders: list[FakeEncoder]
+
+    def __init__(self, fingerprint: str) -> None:
+        super().__init__(fingerprint)
+        self.encoders.append(self)
+
+
+@pytest.fixture(autouse=True)
+def encoders(monkeypatch: pytest.MonkeyPatch) -> list[FakeEncoder]:
+    made: list[FakeEncoder] = []
+    monkeypatch.setattr(CountingEncoder, "encoders", made, raising=False)
+    monkeypatch.setattr("models.encoder.Encoder", CountingEncoder)
+    return made
+
+
+@pytest.fixture
+def sync(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> Sync:
+    """Run ``sync`` with the options; returns the counts that are not zero."""
+    checkpoint = make_checkpoint(tmp_path / "checkpoint", "first")
+
+    def sync(source: Path, *options: object) -> dict[str, Any]:
+        words = ["sync", source, *options, "--checkpoint", checkpoint, "--data-dir", data, "--json"]
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        names = ("added", "updated", "moved", "unchanged", "removed", "failed")
+        return {name: count for name in names if (count := json.loads(out)[name])}
+
+    return sync
+
+
+def stored(data: Path, distance: Distance = Distance.EUCLID) -> dict[str, Mapping[str, Any]]:
+    with closing(open_store(data)) as store:
+        records = list(store.scroll("photos", distance))
+        found = store.retrieve("photos", distance, [r.id for r in records], with_vectors=True)
+        return {
+            str(record.payload["path"]): {"label": record.payload["label"], **record.vectors}
+            for record in found
+        }
+
+
+def test_files_that_are_excluded_later_are_removed_and_come_back(
+    sync: Sync, photos: Path, data: Path
+) -> None:
+    assert sync(photos) == {"added": 12}
+    assert sync(photos, "--exclude", "cold/", "--exclude", "*0.png") == {
+        "unchanged": 4,
+        "removed": 8,
+    }
+    assert set(stored(data)) == {f"warm/0{number}.png" for number in (2, 4, 6, 8)}
+    assert sync(photos) == {"unchanged": 4, "added": 8}
+
+
+def test_another_label_is_stored_without_encoding_the_image_again(
+    sync: Sync, photos: Path, data: Path, tmp_path: Path, encoders: list[FakeEncoder]
+) -> None:
+    sync(photos)
+    before, encoded = stored(data), sum(encoder.encoded for encoder in encoders)
+    assert encoded == 12
+    csv = tmp_path / "labels.csv"
+    rows = "".join(f"warm\\{number:02}.png;sunny\n" for number in range(0, 12, 2))
+    csv.write_text(f"path;label\n{rows}")
+
+    assert sync(photos, "--labels", csv) == {"unchanged": 12}
+    assert sum(encoder.encoded for encoder in encoders) == encoded
+    for distance in Distance:
+        after = stored(data, distance)
+        assert {facts["label"] for path, facts in after.items() if path.startswith("warm")} == {
+            "sunny"
+        }
+        assert {facts["label"] for path, facts in after.items() if path.startswith("cold")} == {
+            None
+        }
+    for path, facts in stored(data).items():
+        for pooling in ("maxpool", "flatten"):
+            np.testing.assert_array_equal(facts[pooling], before[path][pooling])
+
+    assert sync(photos, "--labels", csv) == {"unchanged": 12}
+    assert sync(photos) == {"unchanged": 12}
+    assert {facts["label"] for facts in stored(data).values()} == {"warm", "cold"}
+    assert sum(encoder.encoded for encoder in encoders) == encoded
+
+
+def test_an_archive_is_indexed_like_its_folder(
+    sync: Sync, photos: Path, data: Path, tmp_path: Path
+) -> None:
+    sync(photos)
+    folder = stored(data)
+    archive = tmp_path / "photos.7z"
+    files = sorted(photos.rglob("*.png"))
+    items = [Item(file.relative_to(photos).as_posix(), file.read_bytes()) for file in files]
+    BUILDERS["7z"](archive, items)
+    assert sync(archive) == {"unchanged": 12}
+    assert stored(data).keys() == folder.keys()
+
+
+def test_a_file_of_labels_that_does_not_fit_is_told_on_stderr_in_one_line(
+    photos: Path, data: Path, tmp_path: Path
+) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("path,label\nwarm/00.png,sunny\nno/such.png,x\n")
+    command = [sys.executable, "-m", "indexer", "sync", photos, "--labels", csv, "--dry-run"]
+    done = subprocess.run(
+        [*map(str, command), "--json", "--data-dir", str(data)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert json.loads(done.stdout)["added"] == 12
+    [warning] = [line for line in done.stderr.splitlines() if str(csv) in line]
+    assert "1 of 2 paths are no images of" in warning
+    assert warning.endswith("the first: no/such.png")
