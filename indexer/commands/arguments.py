@@ -36,7 +36,7 @@ def megapixels_argument(parser: argparse.ArgumentParser) -> None:
         type=megapixels,
         default=MAX_MEGAPIXELS,
         metavar="N",
-        help="refuse images of more than N million pixels, which take 3 N MB of memory and more; "
+        help="refuse images of more than N million pixels, which take up to 12 N MB of memory; "
         "default: %(default)g",
     )
 
