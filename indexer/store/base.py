@@ -82,10 +82,12 @@ class VectorStore(Protocol):
         *,
         limit: int,
         exclude: Iterable[UUID] = (),
+        exact: bool = False,
     ) -> list[ScoredPoint]:
         """The ``limit`` nearest points, best first, without those in ``exclude``.
 
-        Equal scores are ordered by id, so that the same question has the same answer.
+        Equal scores are ordered by id, so that the same question has the same answer. With
+        ``exact`` every stored vector is compared, even where a graph would answer faster.
 
         Raises:
             InvalidRequestError: the index has no vectors of that pooling.

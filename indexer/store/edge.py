@@ -97,8 +97,9 @@ class EdgeStore:
         *,
         limit: int,
         exclude: Iterable[UUID] = (),
+        exact: bool = False,
     ) -> list[ScoredPoint]:
-        """The ``limit`` nearest points, best first; exact below the size that has a graph."""
+        """The ``limit`` nearest points, best first; exact anyway where there is no graph."""
         excluded = frozenset(exclude)
 
         def ask(shard: EdgeShard, pointer: Pointer) -> list[ScoredPoint]:
@@ -113,7 +114,7 @@ class EdgeStore:
                 vector,
                 limit=limit,
                 exclude=excluded,
-                exact=not edge_shard.has_graph(size) or pointer.images < self._hnsw_from,
+                exact=exact or not edge_shard.has_graph(size) or pointer.images < self._hnsw_from,
             )
 
         return self._read(dataset, distance, ask)
