@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from models.errors import SourceError
+from models.errors import EmptySourceError, SourceError
 from models.images import IMAGE_SUFFIXES
 
 DEMO = "demo"
@@ -88,7 +88,8 @@ def open_source(spec: str, *, workspace: Path) -> Source:
         workspace: folder for unpacked archives and generated images; made when needed.
 
     Raises:
-        SourceError: nothing there, not understood, no image files in it, or an unsafe archive.
+        EmptySourceError: no image files in it.
+        SourceError: nothing there, not understood, or an unsafe archive.
     """
     if spec == DEMO:
         return _source(DEMO, DEMO, _demo_folder(workspace))
@@ -140,7 +141,8 @@ def _source(spec: str, name: str, root: Path) -> Source:
         suffixes = "looked for " + ", ".join(sorted(IMAGE_SUFFIXES))
         links = "; links are not followed" if listing.links else ""
         blocked = f"; {len(listing.unreadable)} unreadable" if listing.unreadable else ""
-        raise SourceError(f"{spec!r} holds no images ({suffixes}{links}{blocked})")
+        message = f"{spec!r} holds no images ({suffixes}{links}{blocked})"
+        raise EmptySourceError(message, Source(spec, name, root, (), tuple(listing.unreadable)))
     files = _with_labels(sorted(listing.found, key=lambda found: found.relative_path))
     return Source(spec, name, root, files, tuple(sorted(listing.unreadable)))
 
