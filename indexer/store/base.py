@@ -106,6 +106,10 @@ class VectorStore(Protocol):
         """Every record, ordered by id, read in bounded batches."""
         ...
 
+    def leftovers(self, dataset: str) -> tuple[str, ...]:
+        """What an interrupted or running sync has written and no reader sees, by name."""
+        ...
+
     def drop(self, dataset: str) -> tuple[str, ...]:
         """Remove the index: every collection of every checkpoint; returns their names.
 

@@ -144,6 +144,18 @@ class EdgeStore:
             if offset is None:
                 return
 
+    def leftovers(self, dataset: str) -> tuple[str, ...]:
+        """Generations that are not published, as ``<collection>/gen-0002``."""
+        files = self._files(dataset)
+        published = files.generations(self._pointer(dataset))
+        with self._folder.errors("read"):
+            return tuple(
+                f"{collection.name}/{path.name}"
+                for collection in files.collections()
+                for path in sorted(collection.iterdir())
+                if path.is_dir() and path not in published
+            )
+
     def drop(self, dataset: str) -> tuple[str, ...]:
         """Remove the index: every collection of every checkpoint; returns their names."""
         files = self._files(dataset)
