@@ -35,8 +35,8 @@ class DrillReport:
 
     Attributes:
         source, seed, runs: what was asked for.
-        undisturbed_seconds: duration of a sync after one round of changes; kills come at moments
-            drawn evenly from it.
+        undisturbed_seconds: duration of a sync after one round of changes, from its write lock to
+            its end; kills come at moments drawn evenly from it, times the rounds that wait.
         killed: number of killed runs, by where they were.
         answers: number of searches answered meanwhile.
         search_errors: those that failed, or were of no published state.
@@ -101,10 +101,13 @@ def drill(given: argparse.Namespace, scratch: Path) -> DrillReport:
     folder.change()
     undisturbed = process.run()
     killed: Counter[Phase] = Counter()
+    rounds = 1  # of changes that wait: what a killed sync left undone takes its time too
     with Reader(process.data_dir, DATASET) as reader:
         for _ in tqdm(range(given.runs), desc="killing", unit="run"):
             folder.change()
-            killed[process.run_until(chance.uniform(0, undisturbed))] += 1
+            phase = process.run_until(chance.uniform(0, rounds * undisturbed))
+            rounds = 1 if phase.has_published else rounds + 1
+            killed[phase] += 1
         process.run()
     fresh = SyncProcess(folder.root, scratch / "fresh", given.checkpoint)
     fresh.run()
