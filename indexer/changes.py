@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from indexer.reading import file_payload, hash_file
+from indexer.failures import FailureLedger, is_below
+from indexer.reading import failed_file, file_payload, hash_file
 from indexer.schema import SCHEMA_VERSION, point_id
 from indexer.types import FailedFile, Record
 from models.errors import UnreadableImageError
@@ -36,6 +37,7 @@ class Changes:
         touched: same path and content, another time or label; vectors are kept.
         unchanged: number of files that need nothing at all.
         gone: stored points without a file.
+        failed: files that cannot be read, and those that are known to be so.
     """
 
     encode: list[ImageFile] = field(default_factory=list)
@@ -47,22 +49,33 @@ class Changes:
 
 
 def find_changes(
-    source: Source, stored: Mapping[UUID, Record], dataset: str, *, limit: int | None = None
+    source: Source,
+    stored: Mapping[UUID, Record],
+    dataset: str,
+    *,
+    ledger: FailureLedger,
+    limit: int | None = None,
 ) -> Changes:
     """Compare size and time first, and content only where they differ.
 
     With ``limit`` only the first files are looked at, and nothing is taken for gone. Nor is
-    anything that lies in a folder that could not be listed.
+    anything that lies in a folder that could not be listed. Files that ``ledger`` knows are not
+    opened.
     """
     changes = Changes(failed=[FailedFile(*entry) for entry in source.unreadable])
     if limit is None:
         changes.gone = _gone(source, stored, dataset)
     departed = _by_size(stored[point] for point in changes.gone)
     for file in source.files[:limit]:
+        if known := ledger.known(file):
+            changes.failed.append(
+                FailedFile(known.path, known.reason, lasting=True, passed_over=True)
+            )
+            continue
         try:
             _place(file, stored.get(point_id(dataset, file.relative_path)), departed, changes)
         except UnreadableImageError as error:
-            changes.failed.append(FailedFile(file.relative_path, error.reason))
+            changes.failed.append(failed_file(file, error))
     return changes
 
 
@@ -116,12 +129,8 @@ def _gone(source: Source, stored: Mapping[UUID, Record], dataset: str) -> set[UU
     return {
         point
         for point, record in stored.items()
-        if point not in present and not _is_below(str(record.payload.get("path")), hidden)
+        if point not in present and not is_below(str(record.payload.get("path")), hidden)
     }
-
-
-def _is_below(path: str, folders: tuple[str, ...]) -> bool:
-    return any(folder == "." or path.startswith(f"{folder}/") for folder in folders)
 
 
 def _by_size(records: Iterable[Record]) -> dict[int, list[Record]]:

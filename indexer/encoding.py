@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from indexer.reading import hash_file, image_payload, read_image
+from indexer.reading import failed_file, hash_file, image_payload, read_image
 from indexer.schema import point_id
 from indexer.thumbnails import write_thumbnail
 from indexer.types import FailedFile, Point
@@ -81,7 +81,7 @@ class FileEncoder:
         try:
             return self._point(file)
         except UnreadableImageError as error:
-            return FailedFile(file.relative_path, error.reason)
+            return failed_file(file, error)
 
     def _point(self, file: ImageFile) -> Point:
         import numpy as np
@@ -114,7 +114,7 @@ class FileCheck:
         try:
             read_image(file.path, self.preprocess, max_megapixels=self.max_megapixels)
         except UnreadableImageError as error:
-            return FailedFile(file.relative_path, error.reason)
+            return failed_file(file, error)
         return None
 
 

@@ -10,6 +10,7 @@ SimilarityError
     |-- PointNotFoundError        an id that is not in the dataset
     |-- InvalidRequestError       a value outside what is allowed, such as k; the text says what is
     |-- NoLabelsError             labels are needed and there are none
+    |-- FailedChecksError         verify found something wrong; the checks are named
     `-- StoreError                the engine failed in a way that is nobody's expected case
         `-- DamagedIndexError     the index on disk is not whole; sync rebuilds it
 """
@@ -53,6 +54,10 @@ class InvalidRequestError(IndexerError):
 
 class NoLabelsError(IndexerError):
     """Labels are needed and there are none."""
+
+
+class FailedChecksError(IndexerError):
+    """An index is not what it says it is."""
 
 
 class StoreError(IndexerError):

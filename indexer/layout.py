@@ -23,6 +23,7 @@ class DataFolder:
 
         collections/<collection>/gen-0001/   one engine directory per published or building state
         indexes/<dataset>.json               which generation of which collections is published
+        indexes/<dataset>.failures           the files that could not be read
         checkpoints/<arch>-<fingerprint8>/   copy of the checkpoint each index was made with
         thumbnails/<2 hex>/<sha256>.webp     by content, shared by all datasets
         sources/                             unpacked archives and generated images
@@ -54,6 +55,10 @@ class DataFolder:
     def sources(self) -> Path:
         """Workspace for sources that are not plain folders."""
         return self.root / "sources"
+
+    def failures(self, dataset: str) -> Path:
+        """The failure ledger of a dataset."""
+        return self.indexes / f"{dataset}.failures"
 
     def prepare(self) -> None:
         """Make the folders that every sync needs and prove that they can be written.

@@ -41,12 +41,16 @@ def keep_checkpoint(checkpoint: Path, encoder: ImageEncoder, folder: DataFolder)
 
 
 def remove_leftovers(store: VectorStore, folder: DataFolder) -> None:
-    """Remove checkpoints and thumbnails that no published index refers to.
+    """Remove checkpoints, thumbnails and failure ledgers that belong to no published index.
 
     Another dataset's unpublished sync may lose thumbnails by it; they are made again when asked
     for. Its checkpoint it keeps, as long as that is being written or waits to be continued.
     """
     datasets = store.datasets()
+    ledgers = {folder.failures(info.name) for info in datasets}
+    for path in _listed(folder.indexes):
+        if path.suffix == ".failures" and path not in ledgers:
+            path.unlink(missing_ok=True)
     if not any(folder.indexes.glob("*.building")):
         checkpoints = {info.checkpoint for info in datasets}
         for path in _listed(folder.checkpoints):

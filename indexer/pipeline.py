@@ -6,9 +6,8 @@ until the last step. A run that was cut off is continued by the next one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,16 +17,18 @@ from uuid import UUID
 from tqdm import tqdm
 
 from indexer.changes import Changes, Rewrite, find_changes
+from indexer.emptiness import EmptinessGuard
 from indexer.encoding import FileCheck, FileEncoder, ImageEncoder, in_parallel
 from indexer.errors import DamagedIndexError, DatasetNotIndexedError, InvalidRequestError
+from indexer.failures import FailureLedger, read_ledger, reader_of, write_ledger
 from indexer.layout import DataFolder
 from indexer.leftovers import keep_checkpoint, remove_leftovers
 from indexer.reading import file_payload
 from indexer.schema import IndexSpec, check_dataset, point_id
 from indexer.store.base import IndexWriter, VectorStore
+from indexer.tally import Tally
 from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
 from models.checkpoint import DEFAULT_CHECKPOINT
-from models.errors import SourceError
 from models.images import MAX_MEGAPIXELS
 from models.pooling import STANDARD, Pooling
 from models.sources import ImageFile, Source
@@ -50,6 +51,8 @@ def sync(
     poolings: Sequence[Pooling] = (),
     limit: int | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    retry: bool = False,
+    allow_empty: bool = False,
     dry_run: bool = False,
     progress: bool = True,
 ) -> SyncReport:
@@ -68,6 +71,9 @@ def sync(
             Other ones than it has need every image encoded again.
         limit: look at the first files only; the images of the others stay as they are.
         max_megapixels: larger images are left out; stored ones stay while they are unchanged.
+        retry: look at nothing but the files that failed before, and try them again.
+        allow_empty: take a source without the images that are indexed at its word; otherwise it is
+            a fault, such as a drive that is not mounted.
         dry_run: count what would be done, and write nothing at all.
         progress: show a bar on stderr.
 
@@ -75,7 +81,8 @@ def sync(
         CollectionBusyError: another process writes this dataset.
         DataFolderError: the data folder cannot be written.
         InvalidRequestError: not a name for a dataset, or a pooling that the encoder cannot do.
-        SourceError: none of the images could be read; the index is left as it was.
+        SourceError: the source has none of the images that are indexed, or none that can be read;
+            the index is left as it was.
         VectorSizeError: the encoder's vectors are longer than engines store.
     """
     name = check_dataset(dataset or source.name)
@@ -90,22 +97,31 @@ def sync(
         source=source.spec,
         root=str(source.root.absolute()),
     )
+    folder = DataFolder(data_dir)
+    ledger = read_ledger(folder.failures(name), reader_of(spec, max_megapixels))
+    if retry:
+        ledger = ledger.forgiven()
+        source = ledger.only_these(source)
+        limit = len(source.files)
     job = _Sync(
         source=source,
         encoder=encoder,
         store=store,
         spec=spec,
         published=published if _is_base(published, spec) else None,
-        folder=DataFolder(data_dir),
+        folder=folder,
+        ledger=ledger,
+        limit=limit,
+        guard=EmptinessGuard(source, name, published.images if published else 0, allow_empty),
         max_megapixels=max_megapixels,
         progress=progress,
     )
     if dry_run:
-        return job.dry_run(limit)
+        return job.dry_run()
     job.folder.prepare()
     keep_checkpoint(checkpoint, encoder, job.folder)
     with closing(store.writer(spec)) as writer:
-        report = job.run(writer, limit)
+        report = job.run(writer)
     remove_leftovers(store, job.folder)
     return report
 
@@ -153,37 +169,13 @@ def _vector_sizes(
     return {pooling: encoder.vector_sizes[pooling] for pooling in wanted}
 
 
-@dataclass(slots=True)
-class _Tally:
-    """The numbers of the report, as they come to be known."""
-
-    added: int = 0
-    updated: int = 0
-    moved: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    failed: list[FailedFile] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        """Add the time spent inside to ``step``, in seconds."""
-        start = time.perf_counter()
-        yield
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
-
-    @property
-    def found(self) -> int:
-        """Number of images that are in the index afterwards."""
-        return self.added + self.updated + self.moved + self.unchanged
-
-
 @dataclass(slots=True, kw_only=True)
 class _Sync:
     """One run.
 
     Attributes:
         published: the published index, when the work starts from it.
+        ledger: what is known of unreadable files.
         stored: the points that the work starts from.
     """
 
@@ -193,43 +185,51 @@ class _Sync:
     spec: IndexSpec
     published: DatasetInfo | None
     folder: DataFolder
+    ledger: FailureLedger
+    limit: int | None
+    guard: EmptinessGuard
     max_megapixels: float
     progress: bool
     stored: dict[UUID, Record] = field(default_factory=dict)
-    tally: _Tally = field(default_factory=_Tally)
+    tally: Tally = field(default_factory=Tally)
 
-    def run(self, writer: IndexWriter, limit: int | None) -> SyncReport:
+    def run(self, writer: IndexWriter) -> SyncReport:
         """Do it."""
         with self.tally.timed("total"):
             with self.tally.timed("compare"):
                 self.stored = {record.id: record for record in writer.records()}
-                changes = self._changes(limit)
+                changes = self._changes()
             self._rewrite(writer, changes)
             self._encode(writer, changes.encode)
-            self._refuse_nothing()
+            removed = self._sweep(changes)
             with self.tally.timed("write"):
-                writer.delete(self._sweep(changes))
+                writer.delete(removed)
+                self._remember_failures()
             with self.tally.timed("publish"):
                 writer.publish()
-        return self._report()
+        return self.tally.report(self.spec)
 
-    def dry_run(self, limit: int | None) -> SyncReport:
+    def dry_run(self) -> SyncReport:
         """Count what ``run`` would do; files are opened, but not encoded."""
         with self.tally.timed("total"):
             if self.published:
                 records = self.store.scroll(self.spec.dataset, self.spec.distances[0])
                 self.stored = {record.id: record for record in records}
-            changes = self._changes(limit)
+            changes = self._changes()
             check = FileCheck(self.encoder.preprocess, self.max_megapixels)
             for file, failure in self._bar("checking", check, changes.encode):
                 self._count(file, failure)
-            self._count_rewrites([*changes.moved, *changes.touched])
-            self._refuse_nothing()
+            self.tally.count_rewrites([*changes.moved, *changes.touched])
             self._sweep(changes)
-        return self._report()
+        return self.tally.report(self.spec)
 
-    def _changes(self, limit: int | None) -> Changes:
-        changes = find_changes(self.source, self.stored, self.spec.dataset, limit=limit)
+    def _changes(self) -> Changes:
+        changes = find_changes(
+            self.source, self.stored, self.spec.dataset, ledger=self.ledger, limit=self.limit
+        )
+        self.guard.check_still_there(
+            stored=len(self.stored), gone=len(changes.gone) - len(changes.moved)
+        )
         self.tally.unchanged = changes.unchanged
         self.tally.failed.extend(changes.failed)
         return changes
@@ -245,7 +245,7 @@ class _Sync:
             changes.moved.extend(one for one in kept if one.is_move)
             with self.tally.timed("write"):
                 writer.upsert([self._kept_point(one, vectors[one.record.id]) for one in kept])
-            self._count_rewrites(kept)
+            self.tally.count_rewrites(kept)
 
     def _vectors(self, rewrites: Sequence[Rewrite]) -> dict[UUID, Record]:
         """Published records, with vectors, that still are what was compared.
@@ -317,20 +317,6 @@ class _Sync:
         else:
             self.tally.added += 1
 
-    def _count_rewrites(self, rewrites: Sequence[Rewrite]) -> None:
-        moved = sum(rewrite.is_move for rewrite in rewrites)
-        self.tally.moved += moved
-        self.tally.unchanged += len(rewrites) - moved
-
-    def _refuse_nothing(self) -> None:
-        """A source of which nothing can be read is a fault, not an empty dataset."""
-        failed = self.tally.failed
-        if failed and not self.tally.found:
-            raise SourceError(
-                f"none of the {len(failed)} images of {self.source.spec!r} can be indexed; "
-                f"the first: {failed[0].path}: {failed[0].reason}"
-            )
-
     def _sweep(self, changes: Changes) -> list[UUID]:
         """Points to remove: without a file, moved away, or of a file that is readable no more.
 
@@ -339,22 +325,17 @@ class _Sync:
         failed = {point_id(self.spec.dataset, file.path) for file in self.tally.failed}
         removed = changes.gone | (failed & self.stored.keys())
         self.tally.removed = len(removed) - len(changes.moved)
+        left = len(self.stored) + self.tally.added - self.tally.removed
+        self.guard.check_left(left, self.tally.failed)
         return sorted(removed)
 
-    def _report(self) -> SyncReport:
-        tally = self.tally
-        return SyncReport(
-            dataset=self.spec.dataset,
-            checkpoint=self.spec.checkpoint,
-            added=tally.added,
-            updated=tally.updated,
-            moved=tally.moved,
-            unchanged=tally.unchanged,
-            removed=tally.removed,
-            failed=tuple(sorted(tally.failed, key=lambda failure: failure.path)),
-            collections=self.spec.collections,
-            seconds={step: round(seconds, 3) for step, seconds in tally.seconds.items()},
-        )
+    def _remember_failures(self) -> None:
+        """Renew the ledger."""
+        path = self.folder.failures(self.spec.dataset)
+        with self.folder.errors("written"):
+            write_ledger(
+                path, self.ledger.renewed(self.source, self.tally.failed, limit=self.limit)
+            )
 
 
 def _is_base(published: DatasetInfo | None, spec: IndexSpec) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexer.schema import SCHEMA_VERSION
 from indexer.thumbnails import THUMBNAIL_SIDE
-from indexer.types import Payload
+from indexer.types import FailedFile, Payload
 from models.errors import UnreadableImageError
 from models.images import MAX_MEGAPIXELS, OpenedImage, open_image
 from models.sources import ImageFile
@@ -46,6 +46,18 @@ def hash_file(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UnreadableImageError(path, (error.strerror or "cannot be read").lower()) from error
+
+
+def failed_file(file: ImageFile, error: UnreadableImageError) -> FailedFile:
+    """``file`` with why it cannot be read.
+
+    What the system refuses (a permission, a network drive, memory) may go well the next time; what
+    a decoder made of the content does not.
+    """
+    cause = error.__cause__
+    refused = isinstance(cause, OSError) and cause.errno is not None
+    lasting = not refused and not isinstance(cause, MemoryError)
+    return FailedFile(file.relative_path, error.reason, lasting=lasting)
 
 
 def image_payload(dataset: str, file: ImageFile, opened: OpenedImage, sha256: str) -> Payload:

@@ -118,10 +118,19 @@ class ImageDetails:
 
 @dataclass(frozen=True, slots=True)
 class FailedFile:
-    """A file that could not be read, and why."""
+    """A file that could not be read, and why.
+
+    Attributes:
+        path: its relative path.
+        reason: why, in a few words.
+        lasting: trying again is in vain until the file changes.
+        passed_over: it was not tried, for it failed before and has not changed.
+    """
 
     path: str
     reason: str
+    lasting: bool = False
+    passed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,11 @@ class SyncReport:
     failed: tuple[FailedFile, ...] = ()
     collections: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def passed_over(self) -> int:
+        """Number of ``failed`` files that were not tried again."""
+        return sum(file.passed_over for file in self.failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 SimilarityError
 |-- UnreadableImageError        a file that cannot be read as an image
 |-- SourceError                 a SOURCE that names no images
+|   `-- EmptySourceError        a SOURCE that is there and holds none
 |-- UnknownArchitectureError    an architecture name that stands for nothing usable
 |-- ImageSizeError              an image size the architecture cannot encode
 |-- WeightsError                pretrained weights that cannot be had or do not fit
@@ -12,6 +13,13 @@ SimilarityError
 |-- WhiteningError              images that no whitening can be fitted to
 `-- (indexer.errors)            everything about the index
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.sources import Source
 
 
 class SimilarityError(Exception):
@@ -37,6 +45,19 @@ class UnreadableImageError(SimilarityError):
 
 class SourceError(SimilarityError):
     """A SOURCE that does not exist, is not understood, or holds no images."""
+
+
+class EmptySourceError(SourceError):
+    """A SOURCE that is there and holds no images.
+
+    Args:
+        message: which, and what was looked for.
+        source: the source, without files.
+    """
+
+    def __init__(self, message: str, source: Source) -> None:
+        super().__init__(message)
+        self.source = source
 
 
 class UnknownArchitectureError(SimilarityError):

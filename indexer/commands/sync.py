@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,11 +19,14 @@ from indexer.commands.arguments import (
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder
 from indexer.types import Distance
+from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
 from models.sources import SOURCE_KINDS
 
 if TYPE_CHECKING:
+    from indexer.store import VectorStore
     from indexer.types import SyncReport
+    from models.sources import Source
 
 SUMMARY = "bring an index in line with its images"
 
@@ -74,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.csv",
         help="labels from the columns path and label of a CSV file, instead of folder names",
     )
+    parser.add_argument(
+        "--allow-empty",
+        action="store_true",
+        help="go on when none of the indexed images is left; without it that is taken for a drive "
+        "that is not mounted, and nothing changes",
+    )
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
     finish(parser, run)
@@ -84,14 +92,11 @@ def run(given: argparse.Namespace) -> None:
     from indexer.pipeline import sync, usual_checkpoint
     from indexer.store import open_store
     from models.encoder import Encoder
-    from models.sources import open_source
 
     folder = data_dir(given)
     with TemporaryDirectory() as scratch, closing(open_store(folder)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
-        source = open_source(
-            given.source, workspace=workspace, exclude=given.exclude, labels=given.labels
-        )
+        source = _source(given, store, workspace)
         checkpoint = given.checkpoint or usual_checkpoint(
             store, given.dataset or source.name, folder
         )
@@ -106,12 +111,28 @@ def run(given: argparse.Namespace) -> None:
             poolings=given.pooling,
             limit=given.limit,
             max_megapixels=given.max_megapixels,
+            allow_empty=given.allow_empty,
             dry_run=given.dry_run,
         )
     if given.json:
         print_json(_sync_json(report))
     else:
         _print_report(report, dry_run=given.dry_run)
+
+
+def _source(given: argparse.Namespace, store: VectorStore, workspace: Path) -> Source:
+    """SOURCE; one without images only where an index may be emptied, or refuses to be."""
+    from models.sources import open_source
+
+    try:
+        return open_source(
+            given.source, workspace=workspace, exclude=given.exclude, labels=given.labels
+        )
+    except EmptySourceError as error:
+        name = given.dataset or error.source.name
+        if given.allow_empty or any(info.name == name for info in store.datasets()):
+            return error.source
+        raise
 
 
 def _sync_json(report: SyncReport) -> dict[str, object]:
@@ -123,15 +144,17 @@ def _sync_json(report: SyncReport) -> dict[str, object]:
         "moved": report.moved,
         "unchanged": report.unchanged,
         "removed": report.removed,
-        "failed": [asdict(file) for file in report.failed],
+        "failed": [{"path": file.path, "reason": file.reason} for file in report.failed],
+        "passed_over": report.passed_over,
         "collections": list(report.collections),
         "seconds": dict(report.seconds),
     }
 
 
 def _print_report(report: SyncReport, *, dry_run: bool) -> None:
-    for file in report.failed:
-        print(f"left out {file.path}: {file.reason}", file=sys.stderr)
+    _print_failures(report)
+    if report.removed > report.unchanged + report.updated + report.moved:
+        print(f"most of the indexed images were gone: {report.removed:,} removed", file=sys.stderr)
     counts = ("added", "updated", "moved", "unchanged", "removed")
     print_table(
         [
@@ -139,7 +162,21 @@ def _print_report(report: SyncReport, *, dry_run: bool) -> None:
             ("checkpoint", report.checkpoint),
             *((name, str(getattr(report, name))) for name in counts),
             ("failed", str(len(report.failed))),
+            ("passed over", str(report.passed_over)),
             ("collections", ", ".join(report.collections)),
             ("seconds", f"{report.seconds.get('total', 0.0):.1f}"),
         ]
     )
+
+
+def _print_failures(report: SyncReport) -> None:
+    """Name the files that failed now; those that were known to are a number."""
+    for file in report.failed:
+        if not file.passed_over:
+            print(f"left out {file.path}: {file.reason}", file=sys.stderr)
+    if report.passed_over:
+        print(
+            f"passed over {report.passed_over:,} that failed before and have not changed; "
+            f"`python -m indexer failures {report.dataset}` lists them, --retry tries them again",
+            file=sys.stderr,
+        )

@@ -89,10 +89,12 @@ class VectorStore(Protocol):
         *,
         limit: int,
         exclude: Iterable[UUID] = (),
+        exact: bool = False,
     ) -> list[ScoredPoint]:
         """The ``limit`` nearest points, best first, without those in ``exclude``.
 
-        Equal scores are ordered by id, so that the same question has the same answer.
+        Equal scores are ordered by id, so that the same question has the same answer. With
+        ``exact`` every stored vector is compared, even where a graph would answer faster.
 
         Raises:
             InvalidRequestError: the index has no vectors of that pooling.
@@ -109,6 +111,10 @@ class VectorStore(Protocol):
         self, dataset: str, distance: Distance, *, with_vectors: bool = False
     ) -> Iterator[Record]:
         """Every record, ordered by id, read in bounded batches."""
+        ...
+
+    def leftovers(self, dataset: str) -> tuple[str, ...]:
+        """What an interrupted or running sync has written and no reader sees, by name."""
         ...
 
     def drop(self, dataset: str) -> tuple[str, ...]:

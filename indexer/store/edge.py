@@ -97,8 +97,9 @@ class EdgeStore:
         *,
         limit: int,
         exclude: Iterable[UUID] = (),
+        exact: bool = False,
     ) -> list[ScoredPoint]:
-        """The ``limit`` nearest points, best first; exact below the size that has a graph."""
+        """The ``limit`` nearest points, best first; exact anyway where there is no graph."""
         excluded = frozenset(exclude)
 
         def ask(shard: EdgeShard, pointer: Pointer) -> list[ScoredPoint]:
@@ -113,7 +114,7 @@ class EdgeStore:
                 vector,
                 limit=limit,
                 exclude=excluded,
-                exact=not edge_shard.has_graph(size) or pointer.images < self._hnsw_from,
+                exact=exact or not edge_shard.has_graph(size) or pointer.images < self._hnsw_from,
             )
 
         return self._read(dataset, distance, ask)
@@ -142,6 +143,18 @@ class EdgeStore:
             yield from records
             if offset is None:
                 return
+
+    def leftovers(self, dataset: str) -> tuple[str, ...]:
+        """Generations that are not published, as ``<collection>/gen-0002``."""
+        files = self._files(dataset)
+        published = files.generations(self._pointer(dataset))
+        with self._folder.errors("read"):
+            return tuple(
+                f"{collection.name}/{path.name}"
+                for collection in files.collections()
+                for path in sorted(collection.iterdir())
+                if path.is_dir() and path not in published
+            )
 
     def drop(self, dataset: str) -> tuple[str, ...]:
         """Remove the index: every collection of every checkpoint; returns their names."""

@@ -51,8 +51,9 @@ def open_source(
         labels: a CSV file with the columns ``path`` and ``label``, instead of folder labels.
 
     Raises:
-        SourceError: nothing there, not understood, no image files in it, an unsafe archive, a
-            download that failed, not a pattern, or not a file of labels.
+        EmptySourceError: no image files in it.
+        SourceError: nothing there, not understood, an unsafe archive, a download that failed, not a
+            pattern, or not a file of labels.
     """
     name, root, spec, copies = _find(spec, workspace)
     source = list_images(spec, name, root, Exclusion([*copies, *exclude]))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from models.errors import SourceError
+from models.errors import EmptySourceError
 from models.formats import IMAGE_SUFFIXES
 from models.sources.exclusion import Exclusion, is_skipped
 from models.sources.labels import folder_labels
@@ -18,7 +18,7 @@ def list_images(spec: str, name: str, root: Path, exclusion: Exclusion) -> Sourc
     """List ``root``; an empty list is an error, because nothing can follow from it.
 
     Raises:
-        SourceError: no images.
+        EmptySourceError: no images.
     """
     listing = _Listing(root, exclusion)
     listing.run()
@@ -27,7 +27,8 @@ def list_images(spec: str, name: str, root: Path, exclusion: Exclusion) -> Sourc
         links = "; links are not followed" if listing.links else ""
         excluded = f"; {listing.excluded} excluded" if listing.excluded else ""
         blocked = f"; {len(listing.unreadable)} unreadable" if listing.unreadable else ""
-        raise SourceError(f"{spec!r} holds no images ({suffixes}{links}{excluded}{blocked})")
+        message = f"{spec!r} holds no images ({suffixes}{links}{excluded}{blocked})"
+        raise EmptySourceError(message, Source(spec, name, root, (), tuple(listing.unreadable)))
     found = sorted(listing.found, key=lambda file: file.relative_path)
     labels = folder_labels([file.relative_path for file in found])
     files = tuple(

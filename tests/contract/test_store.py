@@ -150,6 +150,22 @@ def test_equal_scores_are_ordered_by_id_wherever_the_list_is_cut(store: VectorSt
         assert [name for name, _ in query(store, 1, 1, limit=limit)] == by_id[:limit]
 
 
+@pytest.mark.parametrize("distance", Distance)
+def test_an_exact_question_is_answered_like_a_comparison_with_every_vector(
+    store: VectorStore, distance: Distance
+) -> None:
+    rows = np.random.default_rng(3).standard_normal((400, 2)).astype(np.float32)
+    publish(store, *(point(f"p{number}", *row) for number, row in enumerate(rows)))
+    asked, others = rows[0].astype(np.float64), rows.astype(np.float64)
+    if distance is Distance.COSINE:
+        cosines = others @ asked / np.linalg.norm(others, axis=1) / np.linalg.norm(asked)
+        expected = np.argsort(-cosines)[:5]
+    else:
+        expected = np.argsort(np.linalg.norm(others - asked, axis=1))[:5]
+    hits = store.query("pets", distance, Pooling.MAXPOOL, rows[0], limit=5, exact=True)
+    assert [hit.payload["path"] for hit in hits] == [f"p{number}" for number in expected]
+
+
 def test_a_query_of_the_wrong_size_or_without_values_is_refused(store: VectorStore) -> None:
     publish(store, point("a"))
     for vector in ((1, 2, 3), (0, 0), (float("nan"), 1)):

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -234,6 +235,39 @@ def test_vectors_of_moderate_size_get_a_graph_in_large_collections_and_longer_on
                 assert [hits[0] for hits in found] == [hits[0] for hits in expected[pooling]]
                 if pooling not in graphs:
                     assert found == expected[pooling]
+
+
+def test_an_exact_question_goes_around_the_graph(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_shard, "HNSW_EF", 1)
+    monkeypatch.setattr(edge_shard, "_FULL_SCAN_KB", 1)  # or the engine scans so few
+    rows = np.random.default_rng(0).standard_normal((2_000, 256)).astype(np.float32)
+    sizes = {Pooling.MAXPOOL: 256}
+    ids = [point_id("pets", f"p{number}") for number in range(len(rows))]
+
+    def missed(*, exact: bool) -> int:
+        number = 0
+        for asked in rows[:20]:
+            hits = store.query(
+                "pets", Distance.EUCLID, Pooling.MAXPOOL, asked, limit=10, exact=exact
+            )
+            nearest = np.argsort(np.linalg.norm(rows - asked, axis=1))[:10]
+            number += len({ids[row] for row in nearest} - {hit.id for hit in hits})
+        return number
+
+    with closing(EdgeStore(data, hnsw_from=500)) as store:
+        spec = replace(SPEC, distances=(Distance.EUCLID,), vector_sizes=sizes)
+        with closing(store.writer(spec)) as writer:
+            writer.upsert(
+                [
+                    Point(point, {Pooling.MAXPOOL: row}, {})
+                    for point, row in zip(ids, rows, strict=True)
+                ]
+            )
+            writer.publish()
+        assert missed(exact=False) > 0
+        assert missed(exact=True) == 0
 
 
 def graphs_on_disk(data: Path) -> set[Pooling]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -29,7 +28,7 @@ from indexer.pipeline import sync
 from indexer.reading import read_image
 from indexer.schema import SCHEMA_VERSION, point_id
 from indexer.search import Searcher
-from indexer.store import VectorStore, open_store
+from indexer.store import VectorStore
 from indexer.thumbnails import THUMBNAIL_SIDE
 from indexer.types import Distance, SyncReport
 from models.errors import SourceError, UnreadableImageError
@@ -41,35 +40,6 @@ from tests.image_files import avif, heic
 
 ALL = list(Pooling)
 Sync = Callable[..., SyncReport]
-
-
-@pytest.fixture
-def store(data: Path) -> Iterator[VectorStore]:
-    with closing(open_store(data)) as store:
-        yield store
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    return make_checkpoint(tmp_path / "checkpoint", "first")
-
-
-@pytest.fixture
-def run(store: VectorStore, photos: Path, checkpoint: Path, data: Path) -> Sync:
-    def run(
-        *, encoder: FakeEncoder | None = None, folder: Path = checkpoint, **options
-    ) -> SyncReport:
-        return sync(
-            open_source(str(photos), workspace=data / "sources"),
-            encoder or FakeEncoder.load(folder),
-            store,
-            checkpoint=folder,
-            data_dir=data,
-            progress=False,
-            **options,
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -160,6 +160,7 @@ def test_sync_prints_json_as_documented(run: Run, photos: Path, checkpoint: Path
         "unchanged": 0,
         "removed": 0,
         "failed": [{"path": "warm/text.jpg", "reason": "not an image"}],
+        "passed_over": 0,
         "collections": [f"photos__{name}__cosine", f"photos__{name}__euclid"],
     }
 
