@@ -1,4 +1,4 @@
-"""Fixtures that sync the photos into a data folder, with an encoder that needs no network."""
+"""Fixtures that sync images into a data folder, with a fake encoder or a small real one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 from indexer.pipeline import sync
 from indexer.store import VectorStore, open_store
 from indexer.types import SyncReport
+from models.checkpoint import save_checkpoint
+from models.preprocess import Preprocess
+from models.registry import create_model
 from models.sources import open_source
 from tests.fake_encoder import FakeEncoder, make_checkpoint
 
@@ -46,3 +51,24 @@ def run(
         )
 
     return run
+
+
+@pytest.fixture
+def forty(tmp_path: Path) -> Path:
+    """Forty small images with a look of their own each."""
+    folder = tmp_path / "forty"
+    for number in range(40):
+        path = folder / f"kind{number % 2}" / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.new("RGB", (32, 24), (6 * number, 255 - 6 * number, 90))
+        image.paste((250, 250, 20), (number % 20, 4, number % 20 + 8, 18))
+        image.save(path)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A checkpoint that encodes in no time."""
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "small", create_model("model1"), Preprocess(32))
+    return tmp_path / "small"

@@ -8,39 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import torch
-from PIL import Image
 
 from indexer.schema import IndexSpec
 from indexer.store import VectorStore, open_store
 from indexer.types import Distance, Point, SyncReport
-from models.checkpoint import save_checkpoint
-from models.preprocess import Preprocess
-from models.registry import create_model
 from scripts.drill.differences import differences
 from scripts.drill.killed_sync import SyncProcess
 from scripts.fault_drill import main
-
-
-@pytest.fixture
-def forty(tmp_path: Path) -> Path:
-    """Forty small images with a look of their own each."""
-    folder = tmp_path / "forty"
-    for number in range(40):
-        path = folder / f"kind{number % 2}" / f"{number:02}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image = Image.new("RGB", (32, 24), (6 * number, 255 - 6 * number, 90))
-        image.paste((250, 250, 20), (number % 20, 4, number % 20 + 8, 18))
-        image.save(path)
-    return folder
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A checkpoint that encodes in no time."""
-    torch.manual_seed(0)
-    save_checkpoint(tmp_path / "small", create_model("model1"), Preprocess(32))
-    return tmp_path / "small"
 
 
 def test_a_sync_killed_three_times_loses_nothing(
