@@ -1,24 +1,27 @@
 """Files to points, several at a time.
 
-Each worker decodes, encodes and pools one image by itself with one intra-op thread. That keeps all
-cores at work without handing tensors around, and is a third faster than splitting the work by step.
+On a CPU each worker decodes, encodes and pools one image by itself with one intra-op thread. That
+keeps all cores at work without handing tensors around, and is a third faster than splitting the
+work by step. A GPU wants many images at once: then workers decode ahead, and batches are encoded
+as they fill.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from indexer.reading import failed_file, hash_file, image_payload, read_image
 from indexer.schema import point_id
 from indexer.thumbnails import write_thumbnail
-from indexer.types import FailedFile, Point
+from indexer.types import FailedFile, Payload, Point
 from models.errors import UnreadableImageError
 from models.images import MAX_MEGAPIXELS
 from models.pooling import Pooling
@@ -30,10 +33,37 @@ if TYPE_CHECKING:
     from indexer.types import Vector
     from models.preprocess import Preprocess
 
+GPU_BATCH = 64
+"""Images that a GPU encodes at once unless the user says otherwise."""
 _MOST_WORKERS = 8
 _WINDOW = 4
 T = TypeVar("T")
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How many images are worked on at once. Results do not depend on it, beyond rounding.
+
+    Attributes:
+        workers: threads that read files; by default one per core, 8 at most.
+        batch_size: images encoded at once; by default 1 on a CPU and GPU_BATCH on a GPU.
+    """
+
+    workers: int | None = None
+    batch_size: int | None = None
+
+    @property
+    def threads(self) -> int:
+        """Number of workers."""
+        return self.workers or min(_MOST_WORKERS, os.cpu_count() or 1)
+
+    def batch(self, encoder: ImageEncoder) -> int:
+        """Number of images that ``encoder`` gets at once."""
+        return self.batch_size or (1 if encoder.device_type == "cpu" else GPU_BATCH)
+
+
+USUAL_WORKLOAD = Workload()
 
 
 class ImageEncoder(Protocol):
@@ -42,6 +72,11 @@ class ImageEncoder(Protocol):
     arch: str
     fingerprint: str
     preprocess: Preprocess
+
+    @property
+    def device_type(self) -> str:
+        """Where it computes: "cpu", "cuda", ..."""
+        ...
 
     @property
     def name(self) -> str:
@@ -59,8 +94,23 @@ class ImageEncoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that was read, and what its point needs of it.
+
+    Attributes:
+        file: which.
+        pixels: the encoder's input. uint8, shape (3, S, S).
+        payload: all but the norms of the vectors.
+    """
+
+    file: ImageFile
+    pixels: Tensor
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
 class FileEncoder:
-    """Makes the point of one file, and its thumbnail.
+    """Makes the points of files, and their thumbnails.
 
     Attributes:
         dataset: name of the dataset.
@@ -76,30 +126,65 @@ class FileEncoder:
     thumbnails: Path
     max_megapixels: float = MAX_MEGAPIXELS
 
-    def __call__(self, file: ImageFile) -> Point | FailedFile:
-        """The point, or why there is none."""
+    def __call__(
+        self, files: Sequence[ImageFile], workload: Workload = USUAL_WORKLOAD
+    ) -> Iterator[Point | FailedFile]:
+        """The point of each file in order, or why there is none."""
+        size = workload.batch(self.encoder)
+        if size == 1:
+            yield from in_parallel(self.point, files, workers=workload.threads)
+            return
+        reading = in_parallel(self.read, files, workers=workload.threads)
+        while batch := list(islice(reading, size)):
+            yield from self._points(batch)
+
+    def point(self, file: ImageFile) -> Point | FailedFile:
+        """Read and encode one file."""
+        return self._points([self.read(file)])[0]
+
+    def read(self, file: ImageFile) -> ReadFile | FailedFile:
+        """Everything but the encoding."""
         try:
-            return self._point(file)
+            return self._read(file)
         except UnreadableImageError as error:
             return failed_file(file, error)
 
-    def _point(self, file: ImageFile) -> Point:
-        import numpy as np
-
+    def _read(self, file: ImageFile) -> ReadFile:
         sha256 = hash_file(file.path)
         opened = read_image(file.path, self.encoder.preprocess, max_megapixels=self.max_megapixels)
         pixels = self.encoder.preprocess.pixels(opened.image)
-        pooled = self.encoder.vectors(pixels[None], self.poolings)
-        vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
         payload = image_payload(self.dataset, file, opened, sha256)
+        write_thumbnail(opened.image, self.thumbnails, sha256)
+        return ReadFile(file, pixels, payload)
+
+    def _points(self, batch: Sequence[ReadFile | FailedFile]) -> list[Point | FailedFile]:
+        """Encode at once what could be read."""
+        rows = self._vectors([each.pixels for each in batch if isinstance(each, ReadFile)])
+        return [
+            each if isinstance(each, FailedFile) else self._point(each, next(rows))
+            for each in batch
+        ]
+
+    def _vectors(self, images: Sequence[Tensor]) -> Iterator[dict[Pooling, Vector]]:
+        """The vectors of each image."""
+        import torch
+
+        if images:
+            pooled = self.encoder.vectors(torch.stack(tuple(images)), self.poolings)
+            for row in range(len(images)):
+                yield {pooling: vectors[row] for pooling, vectors in pooled.items()}
+
+    def _point(self, read: ReadFile, vectors: Mapping[Pooling, Vector]) -> Point | FailedFile:
+        import numpy as np
+
+        payload = dict(read.payload)
         for pooling, vector in vectors.items():
             norm = float(np.linalg.norm(vector))
             if not 0 < norm < float("inf"):
                 reason = "all zero" if norm == 0 else "not finite"
-                raise UnreadableImageError(file.path, f"its {pooling} vector is {reason}")
+                return FailedFile(read.file.relative_path, f"its {pooling} vector is {reason}")
             payload[f"norm_{pooling}"] = norm
-        write_thumbnail(opened.image, self.thumbnails, sha256)
-        return Point(point_id(self.dataset, file.relative_path), vectors, payload)
+        return Point(point_id(self.dataset, read.file.relative_path), vectors, payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +203,11 @@ class FileCheck:
         return None
 
 
-def in_parallel(work: Callable[[Item], T], items: Iterable[Item]) -> Iterator[T]:
+def in_parallel(
+    work: Callable[[Item], T], items: Iterable[Item], *, workers: int | None = None
+) -> Iterator[T]:
     """``work`` of every item, in order, on all cores; only a few results wait at a time."""
-    workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+    workers = workers or USUAL_WORKLOAD.threads
     waiting: deque[Future[T]] = deque()
     with one_thread_each(), ThreadPoolExecutor(workers, thread_name_prefix="encode") as pool:
         try:

@@ -6,7 +6,7 @@ until the last step. A run that was cut off is continued by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +18,14 @@ from tqdm import tqdm
 
 from indexer.changes import Changes, Rewrite, find_changes
 from indexer.emptiness import EmptinessGuard
-from indexer.encoding import FileCheck, FileEncoder, ImageEncoder, in_parallel
+from indexer.encoding import (
+    USUAL_WORKLOAD,
+    FileCheck,
+    FileEncoder,
+    ImageEncoder,
+    Workload,
+    in_parallel,
+)
 from indexer.errors import DamagedIndexError, DatasetNotIndexedError, InvalidRequestError
 from indexer.failures import FailureLedger, read_ledger, reader_of, write_ledger
 from indexer.layout import DataFolder
@@ -51,6 +58,7 @@ def sync(
     poolings: Sequence[Pooling] = (),
     limit: int | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    workload: Workload = USUAL_WORKLOAD,
     retry: bool = False,
     allow_empty: bool = False,
     dry_run: bool = False,
@@ -71,6 +79,7 @@ def sync(
             Other ones than it has need every image encoded again.
         limit: look at the first files only; the images of the others stay as they are.
         max_megapixels: larger images are left out; stored ones stay while they are unchanged.
+        workload: how many images are worked on at once.
         retry: look at nothing but the files that failed before, and try them again.
         allow_empty: take a source without the images that are indexed at its word; otherwise it is
             a fault, such as a drive that is not mounted.
@@ -114,6 +123,7 @@ def sync(
         limit=limit,
         guard=EmptinessGuard(source, name, published.images if published else 0, allow_empty),
         max_megapixels=max_megapixels,
+        workload=workload,
         progress=progress,
     )
     if dry_run:
@@ -189,6 +199,7 @@ class _Sync:
     limit: int | None
     guard: EmptinessGuard
     max_megapixels: float
+    workload: Workload
     progress: bool
     stored: dict[UUID, Record] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
@@ -217,7 +228,8 @@ class _Sync:
                 self.stored = {record.id: record for record in records}
             changes = self._changes()
             check = FileCheck(self.encoder.preprocess, self.max_megapixels)
-            for file, failure in self._bar("checking", check, changes.encode):
+            checked = in_parallel(check, changes.encode, workers=self.workload.threads)
+            for file, failure in self._bar("checking", checked, changes.encode):
                 self._count(file, failure)
             self.tally.count_rewrites([*changes.moved, *changes.touched])
             self._sweep(changes)
@@ -282,7 +294,7 @@ class _Sync:
             self.folder.thumbnails,
             self.max_megapixels,
         )
-        outcomes = self._bar("encoding", work, files)
+        outcomes = self._bar("encoding", work(files, self.workload), files)
         for batch in iter(lambda: self._next(outcomes), []):
             points = [outcome for _, outcome in batch if isinstance(outcome, Point)]
             with self.tally.timed("write"):
@@ -295,19 +307,19 @@ class _Sync:
             return list(islice(outcomes, BATCH))
 
     def _bar(
-        self, doing: str, work: Callable[[ImageFile], T], files: Sequence[ImageFile]
+        self, doing: str, outcomes: Iterable[T], files: Sequence[ImageFile]
     ) -> Iterator[tuple[ImageFile, T]]:
-        """``work`` of every file, in parallel and in order, with a progress bar."""
+        """Every file with its outcome, in order, with a progress bar."""
         if not files:
             return
-        outcomes = tqdm(
-            in_parallel(work, files),
+        shown = tqdm(
+            outcomes,
             desc=f"{self.spec.dataset}: {doing}",
             total=len(files),
             unit="image",
             disable=not self.progress,
         )
-        yield from zip(files, outcomes, strict=True)
+        yield from zip(files, shown, strict=True)
 
     def _count(self, file: ImageFile, failure: FailedFile | None) -> None:
         if failure is not None:

@@ -86,3 +86,7 @@ class PoolingError(SimilarityError):
 
 class WhiteningError(SimilarityError):
     """Images that no whitening can be fitted to."""
+
+
+class RuntimeMissingError(SimilarityError):
+    """What shall compute the encoder is not installed, or does not run on that device."""

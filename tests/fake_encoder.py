@@ -29,6 +29,7 @@ class FakeEncoder:
     """
 
     arch = "model1"
+    device_type = "cpu"
     latent_shape = (3, 4, 4)
 
     def __init__(self, fingerprint: str = "f" * 64) -> None:
@@ -39,7 +40,7 @@ class FakeEncoder:
         self._lock = Lock()
 
     @classmethod
-    def load(cls, checkpoint: Path) -> FakeEncoder:
+    def load(cls, checkpoint: Path, **_: object) -> FakeEncoder:
         return cls(read_info(checkpoint).fingerprint)
 
     @property

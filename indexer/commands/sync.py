@@ -21,6 +21,7 @@ from indexer.layout import DataFolder
 from indexer.types import Distance
 from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
+from models.runtimes import Runtime
 from models.sources import SOURCE_KINDS
 
 if TYPE_CHECKING:
@@ -84,11 +85,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
+    _add_machine_arguments(parser)
     finish(parser, run)
+
+
+def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """What decides the speed and not the result."""
+    parser.add_argument(
+        "--workers",
+        type=count,
+        metavar="N",
+        help="threads that read images; default: one per core, 8 at most",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=count,
+        metavar="N",
+        help="images encoded at once; default: 1 on a CPU, where more are no faster, 64 on a GPU",
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto (a CUDA GPU where there is one), cpu, cuda, cuda:1, mps; default: %(default)s",
+    )
+    parser.add_argument(
+        "--runtime",
+        type=Runtime,
+        choices=list(Runtime),
+        default=Runtime.AUTO,
+        help="what encodes; auto: ONNX Runtime where the extra [fast] is installed and faster, "
+        "else PyTorch; default: %(default)s",
+    )
 
 
 def run(given: argparse.Namespace) -> None:
     """``sync``."""
+    from indexer.encoding import Workload
     from indexer.pipeline import sync, usual_checkpoint
     from indexer.store import open_store
     from models.encoder import Encoder
@@ -102,7 +135,7 @@ def run(given: argparse.Namespace) -> None:
         )
         report = sync(
             source,
-            Encoder.load(checkpoint),
+            Encoder.load(checkpoint, device=given.device, runtime=given.runtime),
             store,
             checkpoint=checkpoint,
             data_dir=folder,
@@ -111,6 +144,7 @@ def run(given: argparse.Namespace) -> None:
             poolings=given.pooling,
             limit=given.limit,
             max_megapixels=given.max_megapixels,
+            workload=Workload(given.workers, given.batch_size),
             allow_empty=given.allow_empty,
             dry_run=given.dry_run,
         )
