@@ -18,11 +18,11 @@ from indexer.errors import (
     DamagedIndexError,
     DatasetNotIndexedError,
     StoreError,
-    VectorSizeError,
 )
 from indexer.layout import DataFolder
-from indexer.schema import MAX_VECTOR_SIZE, IndexSpec, check_dataset, check_poolings
+from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import edge_shard
+from indexer.store.checks import check_sizes, check_vector
 from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_shard import ShardGoneError
 from indexer.store.edge_writer import EdgeFiles, EdgeWriter, write_lock
@@ -79,12 +79,7 @@ class EdgeStore:
             DataFolderError: the data folder cannot be written.
         """
         check_dataset(spec.dataset)
-        for pooling, size in spec.vector_sizes.items():
-            if size > MAX_VECTOR_SIZE:
-                raise VectorSizeError(
-                    f"{pooling} vectors of {spec.checkpoint} at {spec.image_size} px have {size} "
-                    f"values; engines store at most {MAX_VECTOR_SIZE}: use a smaller image size"
-                )
+        check_sizes(spec)
         self._folder.prepare()
         return EdgeWriter(spec, self._files(spec.dataset), self._lease, hnsw_from=self._hnsw_from)
 
@@ -106,7 +101,7 @@ class EdgeStore:
             sizes = pointer.spec.vector_sizes
             check_poolings(dataset, sizes, [pooling])
             size = sizes[pooling]
-            edge_shard.check_vector(vector, size, f"{pooling} vector of the query")
+            check_vector(vector, size, f"{pooling} vector of the query")
             return edge_shard.nearest(
                 shard,
                 distance,

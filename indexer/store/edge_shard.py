@@ -18,6 +18,7 @@ import qdrant_edge as edge
 
 from indexer.errors import IndexerError, StoreError
 from indexer.schema import PAYLOAD_INDEXES
+from indexer.store import ties
 from indexer.types import Distance, Payload, Point, Record, ScoredPoint
 from models.pooling import Pooling
 
@@ -49,8 +50,6 @@ _NEVER_KB = 1 << 40
 _ALWAYS_KB = 1
 _WITH_PAYLOAD = True
 _PANIC = "PanicException"  # on damaged files; below BaseException, and not importable
-_TIES = 16
-_MOST_TIES = 2_048
 
 
 class ShardLockedError(IndexerError):
@@ -150,7 +149,7 @@ def count(shard: edge.EdgeShard) -> int:
 
 
 def upsert(shard: edge.EdgeShard, points: Sequence[Point]) -> None:
-    """Write ``points``; their vectors must have been checked with :func:`check_vectors`."""
+    """Write ``points``; their vectors must have been checked by ``checks.check_vectors``."""
     converted = [
         edge.Point(
             point.id,
@@ -179,28 +178,6 @@ def set_payload(shard: edge.EdgeShard, ids: Sequence[UUID], payload: Payload) ->
         shard.update(edge.UpdateOperation.set_payload(list(ids), dict(payload)))
 
 
-def check_vectors(point: Point, sizes: Mapping[Pooling, int]) -> None:
-    """Refuse what the engine would store without a word.
-
-    Raises:
-        StoreError: a vector is missing, of the wrong size, not finite or all zero.
-    """
-    for name, size in sizes.items():
-        if name not in point.vectors:
-            raise StoreError(f"point {point.id} has no {name} vector")
-        check_vector(point.vectors[name], size, f"{name} vector of point {point.id}")
-
-
-def check_vector(vector: Vector, size: int, what: str) -> None:
-    """Refuse a vector that is of the wrong size, not finite or all zero."""
-    if vector.shape != (size,):
-        raise StoreError(f"the {what} has shape {vector.shape} where ({size},) is stored")
-    if not np.isfinite(vector).all():
-        raise StoreError(f"the {what} has values that are not finite")
-    if not vector.any():
-        raise StoreError(f"the {what} is all zero: it has no direction to compare")
-
-
 def nearest(
     shard: edge.EdgeShard,
     distance: Distance,
@@ -211,21 +188,12 @@ def nearest(
     exclude: Iterable[UUID],
     exact: bool,
 ) -> list[ScoredPoint]:
-    """The ``limit`` nearest points, ordered by (score, id).
+    """The ``limit`` nearest points, ordered by (score, id)."""
 
-    More than ``limit`` are fetched, until the last score differs from the one at the cut: copies
-    of one image score alike, and which of them the engine returns first is its own affair.
-    """
-    fetch = limit + _TIES
-    while True:
-        found = _query(shard, pooling, vector, limit=fetch, exclude=exclude, exact=exact)
-        tied = len(found) == fetch and found[-1].score == found[limit - 1].score
-        if not tied or fetch >= limit + _MOST_TIES:
-            break
-        fetch = 4 * fetch
-    sign = -1.0 if distance is Distance.COSINE else 1.0
-    found.sort(key=lambda point: (sign * point.score, point.id))
-    return found[:limit]
+    def fetch(number: int) -> list[ScoredPoint]:
+        return _query(shard, pooling, vector, limit=number, exclude=exclude, exact=exact)
+
+    return ties.nearest(distance, limit, fetch)
 
 
 def _query(

@@ -25,8 +25,10 @@ from indexer.errors import CollectionBusyError, DamagedIndexError, StoreError
 from indexer.layout import DataFolder, copy_folder, write_atomically
 from indexer.schema import IndexSpec, dataset_of
 from indexer.store import edge_shard
-from indexer.store.edge_lease import ShardLease, holder_of, this_process
+from indexer.store.checks import check_vectors
+from indexer.store.edge_lease import ShardLease, holder_of
 from indexer.store.edge_shard import ShardGoneError, ShardLockedError
+from indexer.store.holder import this_process
 from indexer.store.pointer import Pointer, read_pointer, write_pointer
 from indexer.types import DatasetInfo, Distance, Payload, Point, Record
 
@@ -180,7 +182,7 @@ class EdgeWriter:
         if not points:
             return
         for point in points:
-            edge_shard.check_vectors(point, self._spec.vector_sizes)
+            check_vectors(point, self._spec.vector_sizes)
         self._begin()
         for shard in self._shards.values():
             edge_shard.upsert(shard, points)
