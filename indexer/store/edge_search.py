@@ -25,7 +25,7 @@ def nearest(
         request = edge.QueryRequest(
             limit=number,
             query=_query(plan.stage),
-            prefetches=_prefetches(plan, number, others),
+            prefetches=_prefetches(plan, number),
             filter=others,
             params=_params(plan.stage.preset),
             with_payload=True,
@@ -37,16 +37,15 @@ def nearest(
     return ties.nearest(distance, limit, fetch)
 
 
-def _prefetches(plan: Plan, number: int, others: edge.Filter | None) -> list[edge.Prefetch] | None:
+def _prefetches(plan: Plan, number: int) -> list[edge.Prefetch] | None:
     if plan.first is None:
         return None
-    # The filter stands here too: excluded points would take the places of others.
+    # Without a filter of its own: the engine applies the question's to this stage too.
     return [
         edge.Prefetch(
             limit=max(plan.candidates, number),
             query=_query(plan.first),
             params=_params(plan.first.preset),
-            filter=others,
         )
     ]
 
