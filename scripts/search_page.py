@@ -60,7 +60,7 @@ def section(content: Mapping[str, Any]) -> str:
     of = f", {views:,} of them augmented views" if views else ", none of them a view"
     lines = [
         f"\n## {images:,} images{of}\n",
-        f"{settings['queries']} queries, {settings['rounds']} rounds, {content['cores']} cores; "
+        f"Queries: {settings['queries']}, rounds: {settings['rounds']}, cores: {content['cores']}; "
         f"qdrant-edge {packages['qdrant-edge-py']}, numpy {packages['numpy']}, "
         f"faiss {packages['faiss-cpu']}.\n",
         "| vector | values | distance | way | p50 ms | p95 ms | beside numpy | ann_recall@8 |",

@@ -94,6 +94,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vectors", type=Path, metavar="FOLDER", help="keep the vectors there, and use them again"
     )
+    parser.add_argument(
+        "--pooling",
+        type=Pooling,
+        choices=STANDARD,
+        action="append",
+        help=f"vectors to time, may be repeated; default: {', '.join(STANDARD)}",
+    )
     parser.add_argument("--queries", type=int, default=200, help="images that are only asked with")
     parser.add_argument("--rounds", type=int, default=3)
 
@@ -118,14 +125,16 @@ def _collection(
     vectors: RealVectors, distance: Distance, arguments: argparse.Namespace
 ) -> Iterator[SearchTimes | CandidateRecall]:
     exact = {name: Exact(rows, distance, K) for name, rows in vectors.collection.items()}
+    timed = arguments.pooling or STANDARD
+    stored = {name: vectors.collection[name] for name in STANDARD if name in (COARSE, *timed)}
     with (
         tempfile.TemporaryDirectory() as folder,
-        filled_store(Path(folder), vectors.collection, distance) as store,
+        filled_store(Path(folder), stored, distance) as store,
     ):
-        for pooling in STANDARD:
+        for pooling in timed:
             ways = list(_ways(store, vectors, pooling, distance, exact[pooling]))
             yield from _race(ways, vectors, pooling, distance, arguments.rounds)
-    yield from _candidate_recall(vectors, distance, exact)
+    yield from candidate_recall(vectors, distance, exact)
 
 
 def describe(chosen: SearchPreset) -> str:
@@ -185,9 +194,10 @@ def _race(
         )
 
 
-def _candidate_recall(
+def candidate_recall(
     vectors: RealVectors, distance: Distance, exact: Mapping[Pooling, Exact]
 ) -> Iterator[CandidateRecall]:
+    """For every number of CANDIDATES that leaves out some of the images."""
     images = len(vectors.collection[COARSE])
     right = [exact[Pooling.FLATTEN](query) for query in vectors.queries[Pooling.FLATTEN]]
     first = np.stack([exact[COARSE].apart(query) for query in vectors.queries[COARSE]])

@@ -18,6 +18,7 @@ from indexer.types import Distance
 from models.errors import SourceError
 from models.pooling import Pooling
 from scripts import search_page
+from scripts.benchmarks.search import candidate_recall
 from scripts.benchmarks.search_ways import Exact, faiss_graph
 from scripts.benchmarks.vectors import RealVectors, real_vectors
 from tests.fake_encoder import FakeEncoder
@@ -89,6 +90,18 @@ def test_the_yardsticks_find_the_nearest(distance: Distance) -> None:
     for query in np.random.default_rng(2).standard_normal((5, 16)).astype(np.float32):
         assert set(exact(query)) == nearest(rows, query, distance)
         assert set(graph(query)) == nearest(rows[:500], query, distance)
+
+
+@pytest.mark.parametrize(("sign", "recalls"), [(1, [1.0, 1.0]), (-1, [0.0, 0.0])])
+def test_candidates_are_counted_among_the_first_by_maxpool(sign: int, recalls: list[float]) -> None:
+    flatten = np.random.default_rng(3).standard_normal((300, 8)).astype(np.float32)
+    collection = {Pooling.FLATTEN: flatten, Pooling.MAXPOOL: sign * flatten}
+    queries = {Pooling.FLATTEN: flatten[:5], Pooling.MAXPOOL: flatten[:5]}
+    exact = {name: Exact(rows, Distance.COSINE, 8) for name, rows in collection.items()}
+    vectors = RealVectors(queries, collection, views=0)
+    rows = list(candidate_recall(vectors, Distance.COSINE, exact))
+    assert [row.candidates for row in rows] == [100, 200]
+    assert [row.ann_recall_at_8 for row in rows] == recalls
 
 
 def nearest(rows: NDArray[np.float32], query: NDArray[np.float32], distance: Distance) -> set[int]:
