@@ -1,13 +1,14 @@
 """Retrieval metrics over ranked answers. "Relevant" means: of the query's label.
 
-Every function takes whether the answer at each rank is relevant, best first, shape (Q, N), and
-gives one value in [0, 1] per query, shape (Q,). Equal distances are settled before: answers come in
-the order of their ids (see indexer.evaluation.rank), so there are no ties here. A query without a
-relevant answer gets 0.
+Every function but :func:`ann_recall_at_k` takes whether the answer at each rank is relevant, best
+first, shape (Q, N). All give one value in [0, 1] per query, shape (Q,). Equal distances are settled
+before: answers come in the order of their ids (see indexer.evaluation.rank), so there are no ties
+here. A query without a relevant answer gets 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,6 +76,31 @@ def reciprocal_rank(ranks: NDArray[np.intp]) -> PerQuery:
     """
     values: PerQuery = 1 / ranks
     return values
+
+
+def ann_recall_at_k(
+    found: Sequence[Iterable[Hashable]], exact: Sequence[Iterable[Hashable]]
+) -> PerQuery:
+    """Share of the exact search's answers that another search found too.
+
+    Not :func:`recall_at_k`: labels play no part in it, and neither does the order of the answers.
+    What approximate search is judged by in Aumueller, Bernhardsson, Faithfull, "ANN-Benchmarks",
+    Information Systems 87, 2020.
+
+    Args:
+        found: by query, the ids of its first k answers; Q queries.
+        exact: the same of the exact search.
+
+    Raises:
+        ValueError: different numbers of queries, or one without an exact answer: nothing to find
+            is no success.
+    """
+    shares = []
+    for answers, right in zip(map(set, found), map(set, exact), strict=True):
+        if not right:
+            raise ValueError("a query has no exact answer, so there is nothing to judge by")
+        shares.append(len(answers & right) / len(right))
+    return np.array(shares)
 
 
 def _ratio(parts: NDArray[np.generic], totals: NDArray[np.generic]) -> PerQuery:

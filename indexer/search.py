@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, product, zip_longest
@@ -21,6 +21,7 @@ from indexer.layout import DataFolder
 from indexer.reading import read_image
 from indexer.schema import check_poolings
 from indexer.store import VectorStore, open_store
+from indexer.store.presets import COARSE
 from indexer.thumbnails import THUMBNAIL_SIDE, thumbnail_path, write_thumbnail
 from indexer.types import (
     DatasetInfo,
@@ -108,6 +109,7 @@ class Searcher:
         k: int = 8,
         checkpoint: Path | None = None,
         max_megapixels: float = MAX_MEGAPIXELS,
+        exact: bool = False,
     ) -> SearchResult:
         """The ``k`` nearest images to an image file, for every <pooling, distance> pair.
 
@@ -121,6 +123,7 @@ class Searcher:
             k: number of hits, 1 to MAX_HITS.
             checkpoint: refuse to search unless the index was made with this one.
             max_megapixels: refuse a larger query image.
+            exact: compare with every image, however many there are.
 
         Raises:
             DatasetNotIndexedError, UnreadableImageError, CheckpointMismatchError,
@@ -138,13 +141,11 @@ class Searcher:
             opened = read_image(image, encoder.preprocess, max_megapixels=max_megapixels)
             pixels = encoder.preprocess.pixels(opened.image)
         with clock.timed("encode"):
-            vectors = encoder.vectors(pixels[None], poolings)
+            pooled = encoder.vectors(pixels[None], {*poolings, COARSE})
+        vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
         with clock.timed("search"):
             rows = self._rows(
-                info,
-                product(poolings, distances),
-                lambda pooling, _: vectors[pooling][0],
-                k=k,
+                info, product(poolings, distances), lambda _: vectors, k=k, exact=exact
             )
         self._check_still(info)
         return SearchResult(dataset, info.checkpoint, None, rows, clock.seconds)
@@ -157,6 +158,7 @@ class Searcher:
         poolings: Sequence[Pooling] = (Pooling.MAXPOOL,),
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
+        exact: bool = False,
     ) -> SearchResult:
         """The same for a stored image, which is left out of its own hits. Nothing is encoded.
 
@@ -175,8 +177,9 @@ class Searcher:
             rows = self._rows(
                 info,
                 product(poolings, distances),
-                lambda pooling, distance: records[distance].vectors[pooling],
+                lambda distance: records[distance].vectors,
                 k=k,
+                exact=exact,
                 exclude=(point,),
             )
         self._check_still(info)
@@ -275,17 +278,25 @@ class Searcher:
         self,
         info: DatasetInfo,
         pairs: Iterable[tuple[Pooling, Distance]],
-        queries: Callable[[Pooling, Distance], Vector],
+        queries: Callable[[Distance], Mapping[Pooling, Vector]],
         *,
         k: int,
+        exact: bool,
         exclude: tuple[UUID, ...] = (),
     ) -> tuple[ResultRow, ...]:
         rows = []
         for pooling, distance in pairs:
             start = time.perf_counter()
-            vector = queries(pooling, distance)
+            vectors = queries(distance)
             points = self._store.query(
-                info.name, distance, pooling, vector, limit=k, exclude=exclude
+                info.name,
+                distance,
+                pooling,
+                vectors[pooling],
+                limit=k,
+                exclude=exclude,
+                exact=exact,
+                coarse=vectors.get(COARSE),
             )
             rows.append(ResultRow(pooling, distance, _hits(points), time.perf_counter() - start))
         return tuple(rows)

@@ -12,16 +12,17 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
-from scripts.benchmarks import encoders, index
+from scripts.benchmarks import encoders, index, search
 
-BENCHMARKS = (index, encoders)
-PACKAGES = ("torch", "numpy", "pillow", "qdrant-edge-py", "gradio")
+BENCHMARKS = (index, encoders, search)
+PACKAGES = ("torch", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -35,6 +36,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         part.add_argument("--json", type=Path, metavar="FILE", help="write raw numbers there")
         part.set_defaults(measure=benchmark.measure, report=benchmark.report)
     return parser.parse_args(argv)
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of those that are installed: some are for development only."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "machine": platform.platform(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
-            "packages": {package: version(package) for package in PACKAGES},
+            "packages": versions(PACKAGES),
             "settings": settings,
             "measurements": [asdict(measurement) for measurement in measurements],
         }

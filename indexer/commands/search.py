@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-k", type=count, default=8, metavar="K", help="number of hits; default: %(default)s"
     )
     parser.add_argument(
+        "--exact", action="store_true", help="compare with every image, however many there are"
+    )
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         metavar="DIR",
@@ -64,6 +67,7 @@ def run(given: argparse.Namespace) -> None:
             k=given.k,
             checkpoint=given.checkpoint,
             max_megapixels=given.max_megapixels,
+            exact=given.exact,
         )
     if given.json:
         print_json(_search_json(result, result.rows[0]))

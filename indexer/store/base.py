@@ -90,14 +90,27 @@ class VectorStore(Protocol):
         limit: int,
         exclude: Iterable[UUID] = (),
         exact: bool = False,
+        coarse: Vector | None = None,
     ) -> list[ScoredPoint]:
         """The ``limit`` nearest points, best first, without those in ``exclude``.
 
-        Equal scores are ordered by id, so that the same question has the same answer. With
-        ``exact`` every stored vector is compared, even where a graph would answer faster.
+        Equal scores are ordered by id, so that the same question has the same answer.
+
+        Args:
+            dataset: name of the index.
+            distance: which of its collections.
+            pooling: name of the vectors that are compared.
+            vector: the query. Shape: (D,).
+            limit: most points to return.
+            exclude: ids that are left out.
+            exact: compare with every vector; otherwise the preset decides (indexer.store.presets).
+            coarse: the query's vector of the pooling ``presets.COARSE``, of that vector's shape.
+                It lets long vectors of large collections be searched in two stages; without it
+                those are compared exactly.
 
         Raises:
             InvalidRequestError: the index has no vectors of that pooling.
+            StoreError: a vector of the wrong size, not finite or all zero.
         """
         ...
 

@@ -18,15 +18,18 @@ from indexer.errors import (
     DamagedIndexError,
     DatasetNotIndexedError,
     StoreError,
-    VectorSizeError,
 )
 from indexer.layout import DataFolder
-from indexer.schema import MAX_VECTOR_SIZE, IndexSpec, check_dataset, check_poolings
+from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import edge_shard
+from indexer.store.checks import check_sizes
 from indexer.store.edge_lease import ShardLease
+from indexer.store.edge_search import nearest
 from indexer.store.edge_shard import ShardGoneError
 from indexer.store.edge_writer import EdgeFiles, EdgeWriter, write_lock
+from indexer.store.plan import Planner
 from indexer.store.pointer import Pointer
+from indexer.store.presets import SIZE_CLASSES, SizeClasses
 from indexer.types import DatasetInfo, Distance, Record, ScoredPoint
 from models.pooling import Pooling
 
@@ -45,12 +48,12 @@ class EdgeStore:
 
     Args:
         data_dir: the data folder; made by the first writer.
-        hnsw_from: number of images from which vectors of moderate size get a graph.
+        classes: which collections are large, and which vectors long.
     """
 
-    def __init__(self, data_dir: Path, *, hnsw_from: int = edge_shard.HNSW_FROM) -> None:
+    def __init__(self, data_dir: Path, *, classes: SizeClasses = SIZE_CLASSES) -> None:
         self._folder = DataFolder(data_dir)
-        self._hnsw_from = hnsw_from
+        self._classes = classes
         self._leases: dict[tuple[str, Distance], ShardLease] = {}
         self._lock = threading.Lock()
 
@@ -79,14 +82,9 @@ class EdgeStore:
             DataFolderError: the data folder cannot be written.
         """
         check_dataset(spec.dataset)
-        for pooling, size in spec.vector_sizes.items():
-            if size > MAX_VECTOR_SIZE:
-                raise VectorSizeError(
-                    f"{pooling} vectors of {spec.checkpoint} at {spec.image_size} px have {size} "
-                    f"values; engines store at most {MAX_VECTOR_SIZE}: use a smaller image size"
-                )
+        check_sizes(spec)
         self._folder.prepare()
-        return EdgeWriter(spec, self._files(spec.dataset), self._lease, hnsw_from=self._hnsw_from)
+        return EdgeWriter(spec, self._files(spec.dataset), self._lease, self._classes)
 
     def query(
         self,
@@ -98,24 +96,17 @@ class EdgeStore:
         limit: int,
         exclude: Iterable[UUID] = (),
         exact: bool = False,
+        coarse: Vector | None = None,
     ) -> list[ScoredPoint]:
-        """The ``limit`` nearest points, best first; exact anyway where there is no graph."""
+        """The ``limit`` nearest points, best first; see :class:`VectorStore`."""
         excluded = frozenset(exclude)
 
         def ask(shard: EdgeShard, pointer: Pointer) -> list[ScoredPoint]:
             sizes = pointer.spec.vector_sizes
             check_poolings(dataset, sizes, [pooling])
-            size = sizes[pooling]
-            edge_shard.check_vector(vector, size, f"{pooling} vector of the query")
-            return edge_shard.nearest(
-                shard,
-                distance,
-                pooling,
-                vector,
-                limit=limit,
-                exclude=excluded,
-                exact=exact or not edge_shard.has_graph(size) or pointer.images < self._hnsw_from,
-            )
+            planner = Planner(pointer.images, sizes, self._classes)
+            plan = planner.plan(pooling, vector, limit=limit, exact=exact, coarse=coarse)
+            return nearest(shard, distance, plan, limit=limit, exclude=excluded)
 
         return self._read(dataset, distance, ask)
 

@@ -6,8 +6,6 @@ when someone else waits. Whoever finds it open elsewhere waits a few seconds for
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from indexer.errors import CollectionBusyError
 from indexer.store.edge_shard import ShardLockedError, load_shard
+from indexer.store.holder import this_process
 
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard
@@ -30,13 +29,6 @@ PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.02
 _LOOK_SECONDS = 0.05
 _WAITING_SECONDS = 0.5
-
-
-def this_process() -> str:
-    """How others are told who holds something: pid and command."""
-    command = Path(sys.argv[0] or "python")
-    name = f"python -m {command.parent.name}" if command.name == "__main__.py" else command.name
-    return f"process {os.getpid()} ({' '.join([name, *sys.argv[1:]])[:200]})"
 
 
 def holder_of(path: Path) -> str:

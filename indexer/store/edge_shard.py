@@ -1,12 +1,12 @@
 """One qdrant-edge shard: its configuration, opening it, and our words for its own.
 
-The only module that builds the engine's objects. Its errors are bare ``Exception`` with a text;
-they are translated here, once.
+This module and ``edge_search`` alone build the engine's objects. Its errors are bare ``Exception``
+with a text; they are translated here, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,23 +18,14 @@ import qdrant_edge as edge
 
 from indexer.errors import IndexerError, StoreError
 from indexer.schema import PAYLOAD_INDEXES
-from indexer.types import Distance, Payload, Point, Record, ScoredPoint
+from indexer.store.presets import Graph, Int8, SearchPreset, SizeClasses, preset
+from indexer.types import Distance, Payload, Point, Record
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
     from indexer.types import Vector
 
 ENGINE = f"qdrant-edge {version('qdrant-edge-py')}"
-
-HNSW_FROM = 25_000
-"""Images from which vectors get a graph; below it an exact scan takes a few milliseconds."""
-
-GRAPH_SIZE = 2_048
-"""Values of the longest vectors that get a graph. At 4,096 values one took some 15 times as long to
-build as at 512: longer vectors are compared exactly and kept on disk."""
-
-HNSW_EF = 256
-"""Width of the graph search: 0.996 of the exact neighbours on a hard synthetic set."""
 
 PAGE = 1_000
 """Records read in one call: the engine holds the interpreter for the length of a call."""
@@ -49,8 +40,6 @@ _NEVER_KB = 1 << 40
 _ALWAYS_KB = 1
 _WITH_PAYLOAD = True
 _PANIC = "PanicException"  # on damaged files; below BaseException, and not importable
-_TIES = 16
-_MOST_TIES = 2_048
 
 
 class ShardLockedError(IndexerError):
@@ -74,11 +63,14 @@ def engine_errors(doing: str) -> Iterator[None]:
         raise StoreError(f"the engine failed while {doing}: {error}") from error
 
 
-def create_shard(path: Path, distance: Distance, sizes: Mapping[Pooling, int]) -> edge.EdgeShard:
-    """A new, empty shard with the payload's indexes."""
+def create_shard(
+    path: Path, distance: Distance, sizes: Mapping[Pooling, int], classes: SizeClasses
+) -> edge.EdgeShard:
+    """A new, empty shard with the payload's indexes, arranged for few images."""
     with engine_errors(f"creating {path}"):
         path.mkdir(parents=True)
-        shard = edge.EdgeShard.create(str(path), _config(distance, sizes, graph=False))
+        presets = {name: preset(0, size, classes) for name, size in sizes.items()}
+        shard = edge.EdgeShard.create(str(path), _config(distance, sizes, presets))
         for field, kind in PAYLOAD_INDEXES.items():
             shard.update(edge.UpdateOperation.create_field_index(field, _INDEX_TYPES[kind]))
         shard.flush()
@@ -110,36 +102,53 @@ def load_shard(path: Path, *, images: int | None = None) -> edge.EdgeShard:
     return shard
 
 
-def build_graph(path: Path, distance: Distance, sizes: Mapping[Pooling, int]) -> None:
-    """Give the (closed) shard at ``path`` its HNSW graphs. Blocks the interpreter."""
+def arrange(
+    path: Path,
+    distance: Distance,
+    sizes: Mapping[Pooling, int],
+    presets: Mapping[Pooling, SearchPreset],
+) -> None:
+    """Bring the (closed) shard at ``path`` into the shape that ``presets`` say.
+
+    Blocks the interpreter for as long as that takes: never call it in a process that answers.
+    """
     with engine_errors(f"indexing {path}"):
-        shard = edge.EdgeShard.load(str(path), _config(distance, sizes, graph=True))
+        shard = edge.EdgeShard.load(str(path), _config(distance, sizes, presets))
         shard.optimize()
         shard.close()
 
 
-def has_graph(size: int) -> bool:
-    """Whether vectors of ``size`` values get a graph in a collection that is large enough."""
-    return size <= GRAPH_SIZE
-
-
-def _vector(distance: Distance, size: int) -> edge.EdgeVectorParams:
-    if has_graph(size):
-        return edge.EdgeVectorParams(size, _DISTANCES[distance])
-    none = edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=_FULL_SCAN_KB)
-    return edge.EdgeVectorParams(
-        size, _DISTANCES[distance], hnsw_config=none, memory=edge.Memory.Cold
+def _config(
+    distance: Distance,
+    sizes: Mapping[Pooling, int],
+    presets: Mapping[Pooling, SearchPreset],
+) -> edge.EdgeConfig:
+    graphs = any(chosen.graph for chosen in presets.values())
+    return edge.EdgeConfig(
+        vectors={
+            name.value: _vector(distance, size, presets[name]) for name, size in sizes.items()
+        },
+        # The engine's own threshold counts bytes, ours images.
+        optimizers=edge.EdgeOptimizersConfig(
+            indexing_threshold=_ALWAYS_KB if graphs else _NEVER_KB, default_segment_number=2
+        ),
     )
 
 
-def _config(distance: Distance, sizes: Mapping[Pooling, int], *, graph: bool) -> edge.EdgeConfig:
-    return edge.EdgeConfig(
-        vectors={name.value: _vector(distance, size) for name, size in sizes.items()},
-        hnsw_config=edge.HnswIndexConfig(m=32, ef_construct=200, full_scan_threshold=_FULL_SCAN_KB),
-        # The engine's own threshold counts bytes, ours images.
-        optimizers=edge.EdgeOptimizersConfig(
-            indexing_threshold=_ALWAYS_KB if graph else _NEVER_KB, default_segment_number=2
-        ),
+def _vector(distance: Distance, size: int, chosen: SearchPreset) -> edge.EdgeVectorParams:
+    graph = chosen.graph or Graph(m=0)
+    return edge.EdgeVectorParams(
+        size,
+        _DISTANCES[distance],
+        hnsw_config=edge.HnswIndexConfig(graph.m, graph.ef_construct, _FULL_SCAN_KB),
+        quantization_config=_quantization(chosen.int8) if chosen.int8 else None,
+        memory=edge.Memory.Cold if chosen.on_disk else edge.Memory.Cached,
+    )
+
+
+def _quantization(int8: Int8) -> edge.ScalarQuantizationConfig:
+    return edge.ScalarQuantizationConfig(
+        edge.ScalarType.Int8, quantile=int8.quantile, memory=edge.Memory.Pinned
     )
 
 
@@ -150,11 +159,11 @@ def count(shard: edge.EdgeShard) -> int:
 
 
 def upsert(shard: edge.EdgeShard, points: Sequence[Point]) -> None:
-    """Write ``points``; their vectors must have been checked with :func:`check_vectors`."""
+    """Write ``points``; their vectors must have been checked by ``checks.check_vectors``."""
     converted = [
         edge.Point(
             point.id,
-            {name.value: _handed(vector) for name, vector in point.vectors.items()},
+            {name.value: handed(vector) for name, vector in point.vectors.items()},
             dict(point.payload),
         )
         for point in points
@@ -179,77 +188,6 @@ def set_payload(shard: edge.EdgeShard, ids: Sequence[UUID], payload: Payload) ->
         shard.update(edge.UpdateOperation.set_payload(list(ids), dict(payload)))
 
 
-def check_vectors(point: Point, sizes: Mapping[Pooling, int]) -> None:
-    """Refuse what the engine would store without a word.
-
-    Raises:
-        StoreError: a vector is missing, of the wrong size, not finite or all zero.
-    """
-    for name, size in sizes.items():
-        if name not in point.vectors:
-            raise StoreError(f"point {point.id} has no {name} vector")
-        check_vector(point.vectors[name], size, f"{name} vector of point {point.id}")
-
-
-def check_vector(vector: Vector, size: int, what: str) -> None:
-    """Refuse a vector that is of the wrong size, not finite or all zero."""
-    if vector.shape != (size,):
-        raise StoreError(f"the {what} has shape {vector.shape} where ({size},) is stored")
-    if not np.isfinite(vector).all():
-        raise StoreError(f"the {what} has values that are not finite")
-    if not vector.any():
-        raise StoreError(f"the {what} is all zero: it has no direction to compare")
-
-
-def nearest(
-    shard: edge.EdgeShard,
-    distance: Distance,
-    pooling: Pooling,
-    vector: Vector,
-    *,
-    limit: int,
-    exclude: Iterable[UUID],
-    exact: bool,
-) -> list[ScoredPoint]:
-    """The ``limit`` nearest points, ordered by (score, id).
-
-    More than ``limit`` are fetched, until the last score differs from the one at the cut: copies
-    of one image score alike, and which of them the engine returns first is its own affair.
-    """
-    fetch = limit + _TIES
-    while True:
-        found = _query(shard, pooling, vector, limit=fetch, exclude=exclude, exact=exact)
-        tied = len(found) == fetch and found[-1].score == found[limit - 1].score
-        if not tied or fetch >= limit + _MOST_TIES:
-            break
-        fetch = 4 * fetch
-    sign = -1.0 if distance is Distance.COSINE else 1.0
-    found.sort(key=lambda point: (sign * point.score, point.id))
-    return found[:limit]
-
-
-def _query(
-    shard: edge.EdgeShard,
-    pooling: Pooling,
-    vector: Vector,
-    *,
-    limit: int,
-    exclude: Iterable[UUID],
-    exact: bool,
-) -> list[ScoredPoint]:
-    excluded: set[int | UUID | str] = set(exclude)
-    request = edge.QueryRequest(
-        limit=limit,
-        query=edge.Query.Nearest(_handed(vector), using=pooling.value),
-        filter=edge.Filter(must_not=[edge.HasIdCondition(excluded)]) if excluded else None,
-        params=edge.SearchParams(exact=exact, hnsw_ef=HNSW_EF),
-        with_payload=True,
-    )
-    with engine_errors("searching"):
-        found = shard.query(request)
-    return [ScoredPoint(_uuid(hit.id), hit.score, _payload(hit.payload)) for hit in found]
-
-
 def retrieve(shard: edge.EdgeShard, ids: Sequence[UUID], *, with_vectors: bool) -> list[Record]:
     """Records of ``ids`` in their order; unknown ids are left out."""
     with engine_errors("reading"):
@@ -270,23 +208,25 @@ def page(
     )
     with engine_errors("reading"):
         found, following = shard.scroll(request)
-    return [_record(record) for record in found], None if following is None else _uuid(following)
+    return [_record(record) for record in found], None if following is None else as_uuid(following)
 
 
 def _record(record: edge.Record) -> Record:
     vectors = cast("dict[str, list[float]]", record.vector or {})
     named = {Pooling(name): np.asarray(value, np.float32) for name, value in vectors.items()}
-    return Record(_uuid(record.id), _payload(record.payload), named)
+    return Record(as_uuid(record.id), as_payload(record.payload), named)
 
 
-def _uuid(point: object) -> UUID:
+def as_uuid(point: object) -> UUID:
+    """An id as the engine gives it."""
     return point if isinstance(point, UUID) else UUID(str(point))
 
 
-def _payload(payload: object) -> Payload:
+def as_payload(payload: object) -> Payload:
+    """A payload as the engine gives it."""
     return cast("Payload", payload or {})
 
 
-def _handed(vector: Vector) -> Any:
+def handed(vector: Vector) -> Any:
     """``vector`` as the engine takes it fastest: six times as fast as a list."""
     return memoryview(np.ascontiguousarray(vector, dtype=np.float32))  # type: ignore[arg-type]

@@ -25,9 +25,12 @@ from indexer.errors import CollectionBusyError, DamagedIndexError, StoreError
 from indexer.layout import DataFolder, copy_folder, write_atomically
 from indexer.schema import IndexSpec, dataset_of
 from indexer.store import edge_shard
-from indexer.store.edge_lease import ShardLease, holder_of, this_process
+from indexer.store.checks import check_vectors
+from indexer.store.edge_lease import ShardLease, holder_of
 from indexer.store.edge_shard import ShardGoneError, ShardLockedError
+from indexer.store.holder import this_process
 from indexer.store.pointer import Pointer, read_pointer, write_pointer
+from indexer.store.presets import SizeClasses, preset
 from indexer.types import DatasetInfo, Distance, Payload, Point, Record
 
 if TYPE_CHECKING:
@@ -144,13 +147,12 @@ class EdgeWriter:
         spec: IndexSpec,
         files: EdgeFiles,
         lease: Callable[[Pointer, Distance], ShardLease],
-        *,
-        hnsw_from: int,
+        classes: SizeClasses,
     ) -> None:
         self._spec = spec
         self._files = files
         self._lease = lease
-        self._hnsw_from = hnsw_from
+        self._classes = classes
         self._shards: dict[Distance, EdgeShard] = {}
         self._unflushed = 0
         self._held = ExitStack()
@@ -180,7 +182,7 @@ class EdgeWriter:
         if not points:
             return
         for point in points:
-            edge_shard.check_vectors(point, self._spec.vector_sizes)
+            check_vectors(point, self._spec.vector_sizes)
         self._begin()
         for shard in self._shards.values():
             edge_shard.upsert(shard, points)
@@ -325,7 +327,7 @@ class EdgeWriter:
 
     def _new_shard(self, distance: Distance, path: Path) -> EdgeShard:
         if self._base is None:
-            return edge_shard.create_shard(path, distance, self._spec.vector_sizes)
+            return edge_shard.create_shard(path, distance, self._spec.vector_sizes, self._classes)
         with self._lease(self._base, distance).use():  # nobody else has it open meanwhile
             copy_folder(self._paths(self._base.generation)[distance], path)
         return edge_shard.load_shard(path, images=self._base.images)
@@ -355,13 +357,11 @@ class EdgeWriter:
         if len(counts) != 1:
             raise StoreError(f"the collections of {self._spec.dataset!r} differ: {sorted(counts)}")
         images = counts.pop()
-        for shard in self._shards.values():
-            with edge_shard.engine_errors("tidying"):
-                shard.optimize()
         self._close_shards()
-        if images >= self._hnsw_from:
-            for distance, path in self._paths(self._generation).items():
-                edge_shard.build_graph(path, distance, self._spec.vector_sizes)
+        sizes = self._spec.vector_sizes
+        presets = {name: preset(images, size, self._classes) for name, size in sizes.items()}
+        for distance, path in self._paths(self._generation).items():
+            edge_shard.arrange(path, distance, sizes, presets)
         return images
 
     def _close_shards(self) -> None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from indexer.errors import DamagedIndexError
 from indexer.layout import write_atomically
@@ -67,16 +68,7 @@ def read_pointer(path: Path) -> Pointer | None:
         DamagedIndexError: the file is damaged or of another version.
     """
     try:
-        content = json.loads(path.read_bytes())
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r} where {FORMAT} is understood")
-        return Pointer(
-            spec=_spec(content["spec"]),
-            generation=int(content["generation"]),
-            images=int(content["images"]),
-            synced_at=str(content["synced_at"]),
-            engine=str(content["engine"]),
-        )
+        return parse_pointer(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -88,8 +80,30 @@ def read_pointer(path: Path) -> Pointer | None:
 
 def write_pointer(path: Path, pointer: Pointer) -> None:
     """Publish: readers see ``pointer`` from now on."""
-    content = {"format": FORMAT, **asdict(pointer)}
-    write_atomically(path, json.dumps(content, indent=2).encode())
+    write_atomically(path, json.dumps(pointer_content(pointer), indent=2).encode())
+
+
+def pointer_content(pointer: Pointer) -> dict[str, object]:
+    """``pointer`` as plain JSON values."""
+    content: dict[str, object] = json.loads(json.dumps(asdict(pointer)))
+    return {"format": FORMAT, **content}
+
+
+def parse_pointer(content: Any) -> Pointer:
+    """What :func:`pointer_content` made.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: ``content`` is something else.
+    """
+    if content["format"] != FORMAT:
+        raise ValueError(f"format {content['format']!r} where {FORMAT} is understood")
+    return Pointer(
+        spec=_spec(content["spec"]),
+        generation=int(content["generation"]),
+        images=int(content["images"]),
+        synced_at=str(content["synced_at"]),
+        engine=str(content["engine"]),
+    )
 
 
 def _spec(content: Mapping[str, object]) -> IndexSpec:

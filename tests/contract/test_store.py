@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -164,6 +165,17 @@ def test_an_exact_question_is_answered_like_a_comparison_with_every_vector(
         expected = np.argsort(np.linalg.norm(others - asked, axis=1))[:5]
     hits = store.query("pets", distance, Pooling.MAXPOOL, rows[0], limit=5, exact=True)
     assert [hit.payload["path"] for hit in hits] == [f"p{number}" for number in expected]
+
+
+@pytest.mark.parametrize("distance", Distance)
+def test_a_coarse_vector_changes_no_answer_of_a_small_collection(
+    store: VectorStore, distance: Distance
+) -> None:
+    rows = np.random.default_rng(4).random((50, 4), np.float32)
+    publish(store, *(point(f"p{number}", flatten=tuple(row)) for number, row in enumerate(rows)))
+    ask = partial(store.query, "pets", distance, Pooling.FLATTEN, rows[0], limit=5)
+    misleading = np.array((1, -1), np.float32)
+    assert ask(coarse=misleading) == ask() == ask(exact=True, coarse=misleading)
 
 
 def test_a_query_of_the_wrong_size_or_without_values_is_refused(store: VectorStore) -> None:

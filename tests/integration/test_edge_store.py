@@ -7,9 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -203,92 +201,6 @@ def test_an_idle_shard_is_let_go_and_opened_again(
         else:
             pytest.fail("the shard is still held")
         assert count(store) == 3
-
-
-def test_vectors_of_moderate_size_get_a_graph_in_large_collections_and_longer_ones_do_not(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored = points(600)
-
-    def ask(store: EdgeStore, pooling: Pooling) -> list[list[UUID]]:
-        return [
-            [
-                hit.id
-                for hit in store.query(
-                    "pets", Distance.COSINE, pooling, point.vectors[pooling], limit=5
-                )
-            ]
-            for point in stored[:10]
-        ]
-
-    with closing(EdgeStore(data)) as exact:
-        publish(exact, *stored)
-        expected = {pooling: ask(exact, pooling) for pooling in SPEC.vector_sizes}
-    for longest, graphs in ((15, {Pooling.MAXPOOL}), (16, set(SPEC.vector_sizes)), (7, set())):
-        monkeypatch.setattr(edge_shard, "GRAPH_SIZE", longest)
-        with closing(EdgeStore(data, hnsw_from=500)) as store:
-            store.drop("pets")
-            publish(store, *stored)
-            assert graphs_on_disk(data) == graphs
-            for pooling in SPEC.vector_sizes:
-                found = ask(store, pooling)
-                assert [hits[0] for hits in found] == [hits[0] for hits in expected[pooling]]
-                if pooling not in graphs:
-                    assert found == expected[pooling]
-
-
-def test_an_exact_question_goes_around_the_graph(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(edge_shard, "HNSW_EF", 1)
-    monkeypatch.setattr(edge_shard, "_FULL_SCAN_KB", 1)  # or the engine scans so few
-    rows = np.random.default_rng(0).standard_normal((2_000, 256)).astype(np.float32)
-    sizes = {Pooling.MAXPOOL: 256}
-    ids = [point_id("pets", f"p{number}") for number in range(len(rows))]
-
-    def missed(*, exact: bool) -> int:
-        number = 0
-        for asked in rows[:20]:
-            hits = store.query(
-                "pets", Distance.EUCLID, Pooling.MAXPOOL, asked, limit=10, exact=exact
-            )
-            nearest = np.argsort(np.linalg.norm(rows - asked, axis=1))[:10]
-            number += len({ids[row] for row in nearest} - {hit.id for hit in hits})
-        return number
-
-    with closing(EdgeStore(data, hnsw_from=500)) as store:
-        spec = replace(SPEC, distances=(Distance.EUCLID,), vector_sizes=sizes)
-        with closing(store.writer(spec)) as writer:
-            writer.upsert(
-                [
-                    Point(point, {Pooling.MAXPOOL: row}, {})
-                    for point, row in zip(ids, rows, strict=True)
-                ]
-            )
-            writer.publish()
-        assert missed(exact=False) > 0
-        assert missed(exact=True) == 0
-
-
-def graphs_on_disk(data: Path) -> set[Pooling]:
-    """Poolings whose index has links between vectors, in all segments and collections."""
-    found: dict[Pooling, set[bool]] = {pooling: set() for pooling in SPEC.vector_sizes}
-    for pooling in SPEC.vector_sizes:
-        for path in data.rglob(f"vector_index-{pooling}/hnsw_config.json"):
-            found[pooling].add(json.loads(path.read_text())["m"] > 0)
-    assert all(len(answers) == 1 for answers in found.values())
-    return {pooling for pooling, answers in found.items() if answers == {True}}
-
-
-def test_the_study_s_maxpool_gets_a_graph_and_its_flatten_does_not() -> None:
-    assert edge_shard.has_graph(1_024)
-    assert not edge_shard.has_graph(4_096)
-
-
-def test_small_collections_get_no_graph(store: EdgeStore) -> None:
-    publish(store, *points(600))
-    with store._lease(store._pointer("pets"), Distance.COSINE).use() as shard:
-        assert shard.info().indexed_vectors_count == 0
 
 
 def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:

@@ -709,3 +709,38 @@ def test_a_damaged_index_is_rebuilt_by_the_next_sync(
         store.describe("photos")
     assert counts(run()) == {"added": 12}
     assert len(payloads(store)) == 12
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_every_question_brings_the_coarse_vector_of_its_image(
+    run: Sync,
+    store: VectorStore,
+    searcher: Searcher,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    exact: bool,
+) -> None:
+    run()
+    asked = []
+    real = store.query
+
+    def note(*arguments: object, **options: object) -> object:
+        asked.append(options)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(store, "query", note)
+    image = photos / "warm" / "04.png"
+    point = point_id("photos", "warm/04.png")
+    options = {"poolings": [Pooling.FLATTEN], "distances": list(Distance), "exact": exact}
+    by_image = searcher.by_image("photos", image, **options)
+    by_id = searcher.by_id("photos", point, **options)
+    assert [row.hits[0].path for row in by_image.rows] == ["warm/04.png"] * 2
+    assert all(hit.id != point for row in by_id.rows for hit in row.hits)
+    encoder = FakeEncoder()
+    pixels = encoder.preprocess.pixels(read_image(image, encoder.preprocess).image)
+    coarse = encoder.vectors(pixels[None], [Pooling.MAXPOOL])[Pooling.MAXPOOL][0]
+    unit = coarse / np.linalg.norm(coarse)
+    assert [options["exact"] for options in asked] == [exact] * 4
+    for options, right in zip(asked, (coarse, coarse, unit, coarse), strict=True):
+        assert options["coarse"] == pytest.approx(right, abs=1e-6)

@@ -199,6 +199,8 @@ def test_search_prints_json_as_documented(run: Run, photos: Path, checkpoint: Pa
         {"rank", "id", "score", "path", "label", "width", "height"}
     ] * 3
     assert (hits[0]["path"], hits[0]["label"], hits[0]["score"]) == ("warm/04.png", "warm", 0.0)
+    exactly = json.loads(run("search", image, "--dataset", "photos", *options, "--exact"))
+    assert exactly["hits"] == hits
 
 
 def test_further_poolings_are_kept_and_searched_by_name(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from indexer.metrics import (
+    ann_recall_at_k,
     average_precision,
     ndcg_at_k,
     precision_at_1,
@@ -86,3 +87,21 @@ def test_without_a_relevant_answer_every_metric_is_zero() -> None:
 
 def test_reciprocal_rank() -> None:
     assert reciprocal_rank(np.array([1, 2, 4])).tolist() == [1.0, 0.5, 0.25]
+
+
+def test_ann_recall_is_the_share_of_exact_answers_found_whatever_their_order() -> None:
+    exact = [["a", "b", "c", "d"], ["e", "f", "g", "h"], ["i"]]
+    found = [["d", "c", "b", "a"], ["e", "x", "g"], ["y", "z"]]
+    assert ann_recall_at_k(found, exact).tolist() == [1.0, 0.5, 0.0]
+    assert ann_recall_at_k(np.array([[1, 2], [3, 9]]), np.array([[2, 1], [3, 4]])).tolist() == [
+        1.0,
+        0.5,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "exact"), [([[1]], [[]]), ([[1]], [[1], [2]]), ([[1], [2]], [[1]])]
+)
+def test_ann_recall_of_nothing_is_refused(found: list[list[int]], exact: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match=r"nothing to judge by|argument"):
+        ann_recall_at_k(found, exact)

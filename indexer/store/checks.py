@@ -1,0 +1,52 @@
+"""What every back end refuses to write or to ask, because the engines would take it silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.errors import StoreError, VectorSizeError
+from indexer.schema import MAX_VECTOR_SIZE, IndexSpec
+from indexer.types import Point
+from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from indexer.types import Vector
+
+
+def check_sizes(spec: IndexSpec) -> None:
+    """Refuse vectors that engines do not store.
+
+    Raises:
+        VectorSizeError: a vector size above MAX_VECTOR_SIZE.
+    """
+    for pooling, size in spec.vector_sizes.items():
+        if size > MAX_VECTOR_SIZE:
+            raise VectorSizeError(
+                f"{pooling} vectors of {spec.checkpoint} at {spec.image_size} px have {size} "
+                f"values; engines store at most {MAX_VECTOR_SIZE}: use a smaller image size"
+            )
+
+
+def check_vectors(point: Point, sizes: Mapping[Pooling, int]) -> None:
+    """Refuse what the engine would store without a word.
+
+    Raises:
+        StoreError: a vector is missing, of the wrong size, not finite or all zero.
+    """
+    for name, size in sizes.items():
+        if name not in point.vectors:
+            raise StoreError(f"point {point.id} has no {name} vector")
+        check_vector(point.vectors[name], size, f"{name} vector of point {point.id}")
+
+
+def check_vector(vector: Vector, size: int, what: str) -> None:
+    """Refuse a vector that is of the wrong size, not finite or all zero."""
+    if vector.shape != (size,):
+        raise StoreError(f"the {what} has shape {vector.shape} where ({size},) is stored")
+    if not np.isfinite(vector).all():
+        raise StoreError(f"the {what} has values that are not finite")
+    if not vector.any():
+        raise StoreError(f"the {what} is all zero: it has no direction to compare")

@@ -1,0 +1,69 @@
+"""The page only reads: writing, and above all optimising, would stop every answer meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import qdrant_edge
+
+from indexer.pipeline import sync
+from indexer.search import Searcher
+from indexer.store import open_store
+from indexer.types import Distance
+from models.pooling import STANDARD
+from models.sources import open_source
+from tests.fake_encoder import FakeEncoder, make_checkpoint
+from tests.integration.test_page_security import fire
+from tests.page_server import GRADIO_WARNS, served
+
+pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+WRITING = ("create", "update", "optimize", "flush")
+
+
+@pytest.fixture
+def searcher(data: Path, photos: Path, tmp_path: Path) -> Iterator[Searcher]:
+    """Over an index that another writer has published and closed."""
+    checkpoint = make_checkpoint(tmp_path / "checkpoint", "first")
+    with closing(open_store(data)) as store:
+        sync(
+            open_source(str(photos), workspace=data / "sources"),
+            FakeEncoder.load(checkpoint),
+            store,
+            checkpoint=checkpoint,
+            data_dir=data,
+            progress=False,
+        )
+    with closing(Searcher(data, load_encoder=FakeEncoder.load)) as searcher:
+        yield searcher
+
+
+def test_the_page_never_writes_or_optimises(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+
+    def note(name: str) -> Any:
+        return lambda *_, **__: called.append(name)
+
+    for name in WRITING:
+        monkeypatch.setattr(qdrant_edge.EdgeShard, name, note(name))
+    [image] = searcher.sample("photos", 1)
+    with served(searcher) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as page:
+        config = page.get("/config").json()
+        assert page.get("/").status_code == 200
+        for number, event in enumerate(config["dependencies"]):
+            triggers = {name for _, name in event["targets"]}
+            if "load" in triggers:
+                fire(page, number, [])
+            if "submit" in triggers:
+                query = {"dataset": "photos", "id": str(image.id)}
+                data = [query, "photos", 8, list(STANDARD), list(Distance)]
+                answer = fire(page, number, data)
+                assert answer["success"]
+                assert "warm" in str(answer["output"])
+    assert called == []
