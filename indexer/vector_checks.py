@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,6 +14,7 @@ import numpy as np
 from indexer.encoding import in_parallel
 from indexer.reading import read_image
 from indexer.store.base import VectorStore
+from indexer.store.presets import COARSE
 from indexer.types import Distance, PayloadValue, Record
 from models.errors import UnreadableImageError
 from models.pooling import Pooling
@@ -183,7 +185,7 @@ def _relative_distance(fresh: Vector, stored: Vector, distance: Distance) -> flo
     return apart if np.isfinite(apart) else float("inf")
 
 
-def ann_recall_at_k(
+def stored_ann_recall(
     store: VectorStore,
     dataset: str,
     pooling: Pooling,
@@ -192,15 +194,16 @@ def ann_recall_at_k(
     *,
     k: int,
 ) -> float:
-    """Share of the ``k`` exact neighbours that the search finds; stored vectors are the queries.
+    """:func:`indexer.metrics.ann_recall_at_k` of a store, asked with vectors that it holds.
 
     Images at the same distance stand for one another: a hit counts when its score is no worse than
     that of the last exact neighbour, as ann-benchmarks counts. 1 without queries.
     """
     shares = []
-    for vector in _vectors(store, dataset, pooling, distance, queries):
-        exact = store.query(dataset, distance, pooling, vector, limit=k, exact=True)
-        found = store.query(dataset, distance, pooling, vector, limit=k)
+    for vectors in _vectors(store, dataset, distance, queries):
+        ask = partial(store.query, dataset, distance, pooling, vectors[pooling], limit=k)
+        exact = ask(exact=True)
+        found = ask(coarse=vectors.get(COARSE))  # as a searcher asks
         shares.append(_share(found, exact, distance))
     return float(np.mean(shares)) if shares else 1.0
 
@@ -215,11 +218,10 @@ def _share(found: list[ScoredPoint], exact: list[ScoredPoint], distance: Distanc
 def _vectors(
     store: VectorStore,
     dataset: str,
-    pooling: Pooling,
     distance: Distance,
     records: Sequence[Record],
-) -> Iterator[Vector]:
+) -> Iterator[Mapping[Pooling, Vector]]:
     for start in range(0, len(records), _BATCH):
         ids = [record.id for record in records[start : start + _BATCH]]
         for record in store.retrieve(dataset, distance, ids, with_vectors=True):
-            yield record.vectors[pooling]
+            yield record.vectors

@@ -22,7 +22,7 @@ from indexer.schema import SCHEMA_VERSION, point_id
 from indexer.store.base import VectorStore
 from indexer.thumbnails import thumbnail_path
 from indexer.types import DatasetInfo, Record
-from indexer.vector_checks import StoredVectors, ann_recall_at_k, re_encoded
+from indexer.vector_checks import StoredVectors, re_encoded, stored_ann_recall
 from models.errors import EmptySourceError, SimilarityError, SourceError
 from models.sources import Source, open_source
 
@@ -281,7 +281,7 @@ def check_encoding(subject: Subject) -> Answer:
 def check_recall(subject: Subject) -> Answer:
     """The search finds what a comparison with every vector finds."""
     shares = {
-        f"{pooling}/{distance}": ann_recall_at_k(
+        f"{pooling}/{distance}": stored_ann_recall(
             subject.store, subject.info.name, pooling, distance, subject.sample, k=K
         )
         for pooling in subject.info.vector_sizes

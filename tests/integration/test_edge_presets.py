@@ -22,6 +22,7 @@ from indexer.store import plan
 from indexer.store.edge import EdgeStore
 from indexer.store.presets import Graph, SearchPreset, SizeClasses
 from indexer.types import Distance, Point
+from indexer.vector_checks import stored_ann_recall
 from models.pooling import Pooling
 
 SHORT, LONG = 32, 64
@@ -296,3 +297,16 @@ def test_two_stages_work_under_both_distances(data: Path, distance: Distance) ->
         )
     assert [hits[0] for hits in found] == [point_id("pets", str(n)) for n in range(50)]
     assert ann_recall_at_k(found, exact).mean() >= 0.98
+
+
+def test_what_verify_measures_of_long_vectors_is_the_search_in_two_stages(
+    store: EdgeStore,
+) -> None:
+    publish(store, VERY_MANY)  # the two kinds of vector have nothing to do with each other here
+    sample = list(store.scroll("pets", Distance.COSINE))[:40]
+
+    def recall(pooling: Pooling) -> float:
+        return stored_ann_recall(store, "pets", pooling, Distance.COSINE, sample, k=K)
+
+    assert recall(Pooling.MAXPOOL) >= 0.98
+    assert recall(Pooling.FLATTEN) < 0.7

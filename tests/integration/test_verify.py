@@ -225,8 +225,10 @@ def test_a_search_that_misses_neighbours(failed: Verify, store: VectorStore) -> 
         def __getattr__(self, name: str) -> object:
             return getattr(self._whole, name)
 
-        def query(self, *arguments: object, limit: int, exact: bool = False) -> object:
-            hits = self._whole.query(*arguments, limit=limit + 1, exact=exact)
+        def query(
+            self, *arguments: object, limit: int, exact: bool = False, **options: object
+        ) -> object:
+            hits = self._whole.query(*arguments, limit=limit + 1, exact=exact, **options)
             return hits[:limit] if exact else hits[1:]
 
     forgetful = Forgetful(store)
