@@ -35,6 +35,11 @@ class Settings:
     qdrant_url: str | None = None
     qdrant_api_key: str | None = field(default=None, repr=False)
 
+    @property
+    def place(self) -> str:
+        """Where the indexes are, for messages: "in data", "on http://..."."""
+        return f"on {self.qdrant_url}" if self.qdrant_url else f"in {self.data_dir}"
+
     @classmethod
     def resolve(
         cls,

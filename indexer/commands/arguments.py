@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.settings import DATA_VARIABLE, Settings
+from indexer.settings import DATA_VARIABLE, URL_VARIABLE, Settings
 from models.images import MAX_MEGAPIXELS
 
 Command = Callable[[argparse.Namespace], None]
@@ -19,6 +19,11 @@ def finish(parser: argparse.ArgumentParser, command: Command) -> None:
         type=Path,
         metavar="DIR",
         help=f"data folder; default: {DATA_VARIABLE}, or ./data",
+    )
+    parser.add_argument(
+        "--qdrant-url",
+        metavar="URL",
+        help=f"Qdrant server that holds the indexes; default: {URL_VARIABLE}, or none: embedded",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)
@@ -71,6 +76,6 @@ def count(text: str) -> int:
     return int(text)
 
 
-def data_dir(given: argparse.Namespace) -> Path:
-    """The data folder: flag, then environment, then default."""
-    return Settings.resolve(data_dir=given.data_dir).data_dir
+def chosen(given: argparse.Namespace) -> Settings:
+    """Flags, then the environment, then defaults."""
+    return Settings.resolve(data_dir=given.data_dir, qdrant_url=given.qdrant_url)
