@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from indexer.errors import InvalidRequestError
 from indexer.settings import DATA_VARIABLE, URL_VARIABLE, Settings
+from indexer.store.server_options import Quantization, ServerOptions
 from models.images import MAX_MEGAPIXELS
 
 Command = Callable[[argparse.Namespace], None]
@@ -67,6 +69,41 @@ def exclude_argument(parser: argparse.ArgumentParser) -> None:
         help="files and folders of SOURCE to pass over, as in a .gitignore, repeatable: "
         "'thumbs/', '*.gif', 'raw/**/old'",
     )
+
+
+def server_arguments(parser: argparse.ArgumentParser) -> None:
+    """How collections are laid out on a server."""
+    server = parser.add_argument_group(
+        "on a server", "layout of the collections; a change copies them, default: as they are"
+    )
+    server.add_argument("--shards", type=count, metavar="N", help="parts, spread over the nodes")
+    server.add_argument("--replicas", type=count, metavar="N", help="copies of every part")
+    server.add_argument(
+        "--on-disk",
+        action=argparse.BooleanOptionalAction,
+        help="leave all vectors on disk, not only the long ones",
+    )
+    server.add_argument(
+        "--quantization",
+        type=Quantization,
+        choices=list(Quantization),
+        help="keep vectors that have a graph in memory as these, beside the full ones on disk",
+    )
+
+
+def server_options(given: argparse.Namespace, server: str | None) -> ServerOptions:
+    """What was said of the layout.
+
+    Raises:
+        InvalidRequestError: something was, and there is no ``server``.
+    """
+    options = ServerOptions(given.shards, given.replicas, given.on_disk, given.quantization)
+    if options != ServerOptions() and not server:
+        raise InvalidRequestError(
+            "--shards, --replicas, --on-disk and --quantization lay out a server's collections, "
+            "and these are embedded: name the server by its URL"
+        )
+    return options
 
 
 def count(text: str) -> int:

@@ -15,12 +15,11 @@ from indexer.commands.arguments import (
     exclude_argument,
     finish,
     megapixels_argument,
+    server_arguments,
+    server_options,
 )
 from indexer.commands.printing import print_json, print_table
-from indexer.errors import InvalidRequestError
 from indexer.layout import DataFolder
-from indexer.settings import Settings
-from indexer.store.server_options import Quantization, ServerOptions
 from indexer.types import Distance
 from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
@@ -86,22 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on when none of the indexed images is left; without it that is taken for a drive "
         "that is not mounted, and nothing changes",
     )
-    server = parser.add_argument_group(
-        "on a server", "layout of the collections; a change copies them, default: as they are"
-    )
-    server.add_argument("--shards", type=count, metavar="N", help="parts, spread over the nodes")
-    server.add_argument("--replicas", type=count, metavar="N", help="copies of every part")
-    server.add_argument(
-        "--on-disk",
-        action=argparse.BooleanOptionalAction,
-        help="leave all vectors on disk, not only the long ones",
-    )
-    server.add_argument(
-        "--quantization",
-        type=Quantization,
-        choices=list(Quantization),
-        help="keep vectors that have a graph in memory as these, beside the full ones on disk",
-    )
+    server_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
     _add_machine_arguments(parser)
@@ -146,11 +130,8 @@ def run(given: argparse.Namespace) -> None:
     from models.encoder import Encoder
 
     settings = chosen(given)
-    folder = settings.data_dir
-    with (
-        TemporaryDirectory() as scratch,
-        closing(open_store(settings, options=_options(given, settings))) as store,
-    ):
+    folder, options = settings.data_dir, server_options(given, settings.qdrant_url)
+    with TemporaryDirectory() as scratch, closing(open_store(settings, options=options)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
         source = _source(given, store, workspace)
         checkpoint = given.checkpoint or usual_checkpoint(
@@ -190,16 +171,6 @@ def _source(given: argparse.Namespace, store: VectorStore, workspace: Path) -> S
         if given.allow_empty or any(info.name == name for info in store.datasets()):
             return error.source
         raise
-
-
-def _options(given: argparse.Namespace, settings: Settings) -> ServerOptions:
-    options = ServerOptions(given.shards, given.replicas, given.on_disk, given.quantization)
-    if options != ServerOptions() and not settings.qdrant_url:
-        raise InvalidRequestError(
-            "--shards, --replicas, --on-disk and --quantization lay out a server's collections: "
-            "name the server with --qdrant-url"
-        )
-    return options
 
 
 def _sync_json(report: SyncReport) -> dict[str, object]:

@@ -60,6 +60,7 @@ class Pointer:
             root=spec.root,
             synced_at=self.synced_at,
             engine=self.engine,
+            generation=self.generation,
         )
 
 

@@ -21,7 +21,6 @@ from indexer.store.server_lease import WriterLease
 from indexer.store.server_link import CollectionGoneError, Link
 from indexer.store.server_options import ServerOptions
 from indexer.store.server_writer import ServerWriter
-from indexer.store.ties import nearest
 from indexer.types import DatasetInfo, Distance, Record, ScoredPoint
 from models.pooling import Pooling
 
@@ -55,8 +54,8 @@ class ServerStore:
         self._hnsw_from = hnsw_from
 
     @property
-    def address(self) -> str:
-        """The server's URL."""
+    def server(self) -> str:
+        """Its URL."""
         return self._link.url
 
     def datasets(self) -> list[DatasetInfo]:
@@ -110,20 +109,16 @@ class ServerStore:
             size = sizes[pooling]
             check_vector(vector, size, f"{pooling} vector of the query")
             few = published.pointer.images < self._hnsw_from
-            numbers: list[float] = vector.tolist()
-
-            def fetch(number: int) -> list[ScoredPoint]:
-                return collection.query(
-                    self._link,
-                    name,
-                    pooling,
-                    numbers,
-                    limit=number,
-                    exclude=excluded,
-                    exact=exact or few or not collection.has_graph(size),
-                )
-
-            return nearest(distance, limit, fetch)
+            return collection.nearest(
+                self._link,
+                name,
+                distance,
+                pooling,
+                vector,
+                limit=limit,
+                exclude=excluded,
+                exact=exact or few or not collection.has_graph(size),
+            )
 
         return self._read(dataset, distance, ask)
 

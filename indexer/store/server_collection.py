@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 import numpy as np
 from qdrant_client import QdrantClient, models
 
 from indexer.schema import PAYLOAD_INDEXES
+from indexer.store import ties
 from indexer.store.server_link import Link
 from indexer.store.server_options import Quantization, ServerOptions
 from indexer.types import Distance, Payload, Point, Record, ScoredPoint
 from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from indexer.types import Vector
 
 METADATA = "image_similarity"
 """Key of our part of a collection's metadata."""
@@ -193,7 +197,27 @@ def _delete(link: Link, name: str, chosen: models.PointIdsList) -> None:
     link.call(f"deleting from {name}", lambda client: client.delete(name, chosen, wait=True))
 
 
-def query(
+def nearest(
+    link: Link,
+    name: str,
+    distance: Distance,
+    pooling: Pooling,
+    vector: Vector,
+    *,
+    limit: int,
+    exclude: Sequence[UUID],
+    exact: bool,
+) -> list[ScoredPoint]:
+    """The ``limit`` nearest points, ordered by (score, id)."""
+    numbers: list[float] = vector.tolist()
+
+    def fetch(number: int) -> list[ScoredPoint]:
+        return _query(link, name, pooling, numbers, limit=number, exclude=exclude, exact=exact)
+
+    return ties.nearest(distance, limit, fetch)
+
+
+def _query(
     link: Link,
     name: str,
     pooling: Pooling,
@@ -203,7 +227,6 @@ def query(
     exclude: Sequence[UUID],
     exact: bool,
 ) -> list[ScoredPoint]:
-    """The ``limit`` nearest points in the server's order."""
     excluded = models.HasIdCondition(has_id=[str(one) for one in exclude])
     params = models.SearchParams(
         exact=exact,

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from indexer.errors import DamagedIndexError, IndexerError, StoreError
@@ -25,7 +26,11 @@ from indexer.store.server_collection import physical_name
 from indexer.store.server_lease import WriterLease
 from indexer.store.server_link import Link
 from indexer.store.server_options import ServerOptions
-from indexer.types import DatasetInfo, Distance, Payload, Point, Record
+from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
+from models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from indexer.types import Vector
 
 POLL_SECONDS = 1.0
 """How often a server is asked whether a graph is built."""
@@ -67,8 +72,7 @@ class ServerWriter:
 
     def records(self) -> Iterator[Record]:
         """Every point that is in all of the collections being written, without vectors."""
-        first = self._spec.distances[0]
-        name = self._building.get(first) or (self._base.names[first] if self._base else None)
+        name = self._name(self._spec.distances[0])
         if name is not None:
             for page in collection.pages(self._link, name):
                 yield from page
@@ -104,6 +108,24 @@ class ServerWriter:
         for name in self._building.values():
             self._lease.check()
             collection.set_payload(self._link, name, ids, payload)
+
+    def retrieve(self, distance: Distance, ids: Sequence[UUID]) -> list[Record]:
+        """Points as they are written so far, with vectors; unknown ids are left out."""
+        name = self._name(distance)
+        if name is None:
+            return []
+        return collection.retrieve(self._link, name, ids, floats=self._floats, with_vectors=True)
+
+    def query(
+        self, distance: Distance, pooling: Pooling, vector: Vector, *, limit: int
+    ) -> list[ScoredPoint]:
+        """The nearest points among those written so far, compared with every one of them."""
+        name = self._name(distance)
+        if name is None:
+            return []
+        return collection.nearest(
+            self._link, name, distance, pooling, vector, limit=limit, exclude=(), exact=True
+        )
 
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces."""
@@ -141,6 +163,10 @@ class ServerWriter:
         except DamagedIndexError as error:
             _logger.warning("%s", error)
             return None
+
+    def _name(self, distance: Distance) -> str | None:
+        """Where what is written so far is: in the making, published, or nowhere."""
+        return self._building.get(distance) or (self._base.names[distance] if self._base else None)
 
     def _continue(self, published: Published | None) -> None:
         """Take up interrupted work on the same base, and remove any other."""
@@ -202,10 +228,12 @@ class ServerWriter:
         if self._building:
             return
         names = self._names()
+        found = self._catalog.collections(self._spec.dataset)
         for distance, name in names.items():
             self._lease.check()
-            if name not in self._catalog.collections(self._spec.dataset):
+            if name not in found:
                 self._create(name, distance)
+        for distance, name in names.items():
             if self._base and self._stage(name) == "copied":
                 self._copy(self._base.names[distance], name)
         for name in names.values():

@@ -300,6 +300,23 @@ def test_publish_without_a_change_only_renews_the_description(store: VectorStore
     assert paths(store) == ["a"]
 
 
+def test_a_writer_sees_what_it_has_written_so_far(store: VectorStore) -> None:
+    asked = np.array((2, 0), np.float32)
+    with closing(store.writer(spec())) as writer:
+        assert writer.retrieve(Distance.EUCLID, [ident("a")]) == []
+        assert writer.query(Distance.EUCLID, Pooling.MAXPOOL, asked, limit=3) == []
+        writer.upsert([point("a", 1, 0), point("b", 0, 3)])
+        found = writer.retrieve(Distance.EUCLID, [ident("b"), ident("none"), ident("a")])
+        assert [one.vectors[Pooling.MAXPOOL].tolist() for one in found] == [[0, 3], [1, 0]]
+        hits = writer.query(Distance.EUCLID, Pooling.MAXPOOL, asked, limit=1)
+        assert [(hit.payload["path"], hit.score) for hit in hits] == [("a", 1)]
+        writer.publish()
+    with closing(store.writer(spec())) as writer:  # and what it starts from
+        hits = writer.query(Distance.EUCLID, Pooling.MAXPOOL, asked, limit=1)
+        assert [(hit.payload["path"], hit.score) for hit in hits] == [("a", 1)]
+        assert len(writer.retrieve(Distance.COSINE, [ident("a"), ident("b")])) == 2
+
+
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
