@@ -73,6 +73,9 @@ def test_every_command_works_on_a_server(
     found = json.loads(run("search", picture, "--dataset", "photos", "--json", *place))
     assert found["hits"][0]["path"] == f"cold/{picture.name}"
     assert json.loads(run("list", "--json")) == []
+    assert "FAILED" not in run("verify", "photos", *place)
+    run("group", "photos", *place)
+    assert json.loads(run("failures", "photos", "--json", *place))["failures"] == []
     run("drop", "photos", *place)
     assert json.loads(run("list", "--json", *place)) == []
     assert kept(data) == []
