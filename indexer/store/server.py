@@ -14,12 +14,15 @@ from uuid import UUID
 from indexer.errors import DamagedIndexError, DatasetNotIndexedError, StoreError
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import server_collection as collection
-from indexer.store.checks import check_sizes, check_vector
+from indexer.store.checks import check_sizes
+from indexer.store.plan import Planner
+from indexer.store.presets import SIZE_CLASSES, SizeClasses
 from indexer.store.server_catalog import Catalog, Published
 from indexer.store.server_collection import split_physical
 from indexer.store.server_lease import WriterLease
 from indexer.store.server_link import CollectionGoneError, Link
 from indexer.store.server_options import ServerOptions
+from indexer.store.server_search import nearest
 from indexer.store.server_writer import ServerWriter
 from indexer.types import DatasetInfo, Distance, Record, ScoredPoint
 from models.pooling import Pooling
@@ -38,7 +41,7 @@ class ServerStore:
     Args:
         link: to the server; closed with the store.
         options: how collections that are written are laid out.
-        hnsw_from: number of images from which vectors of moderate size get a graph.
+        classes: which collections are large, and which vectors long.
     """
 
     def __init__(
@@ -46,12 +49,12 @@ class ServerStore:
         link: Link,
         *,
         options: ServerOptions | None = None,
-        hnsw_from: int = collection.HNSW_FROM,
+        classes: SizeClasses = SIZE_CLASSES,
     ) -> None:
         self._link = link
         self._catalog = Catalog(link)
         self._options = options or ServerOptions()
-        self._hnsw_from = hnsw_from
+        self._classes = classes
 
     @property
     def server(self) -> str:
@@ -86,7 +89,7 @@ class ServerStore:
         check_sizes(spec)
         self._catalog.check_free(spec)
         return ServerWriter(
-            spec, self._link, self._catalog, self._options, hnsw_from=self._hnsw_from
+            spec, self._link, self._catalog, options=self._options, classes=self._classes
         )
 
     def query(
@@ -99,26 +102,17 @@ class ServerStore:
         limit: int,
         exclude: Iterable[UUID] = (),
         exact: bool = False,
+        coarse: Vector | None = None,
     ) -> list[ScoredPoint]:
-        """The ``limit`` nearest points, best first; exact anyway where there is no graph."""
+        """The ``limit`` nearest points, best first; see :class:`VectorStore`."""
         excluded = tuple(exclude)
 
         def ask(name: str, published: Published) -> list[ScoredPoint]:
             sizes = published.pointer.spec.vector_sizes
             check_poolings(dataset, sizes, [pooling])
-            size = sizes[pooling]
-            check_vector(vector, size, f"{pooling} vector of the query")
-            few = published.pointer.images < self._hnsw_from
-            return collection.nearest(
-                self._link,
-                name,
-                distance,
-                pooling,
-                vector,
-                limit=limit,
-                exclude=excluded,
-                exact=exact or few or not collection.has_graph(size),
-            )
+            planner = Planner(published.pointer.images, sizes, self._classes)
+            plan = planner.plan(pooling, vector, limit=limit, exact=exact, coarse=coarse)
+            return nearest(self._link, name, distance, plan, limit=limit, exclude=excluded)
 
         return self._read(dataset, distance, ask)
 

@@ -7,33 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from uuid import UUID
 
 import numpy as np
 from qdrant_client import QdrantClient, models
 
 from indexer.schema import PAYLOAD_INDEXES
-from indexer.store import ties
+from indexer.store.presets import Graph, Int8, SearchPreset, preset
 from indexer.store.server_link import Link
 from indexer.store.server_options import Quantization, ServerOptions
-from indexer.types import Distance, Payload, Point, Record, ScoredPoint
+from indexer.types import Distance, Payload, Point, Record
 from models.pooling import Pooling
-
-if TYPE_CHECKING:
-    from indexer.types import Vector
 
 METADATA = "image_similarity"
 """Key of our part of a collection's metadata."""
-
-HNSW_FROM = 25_000
-"""Images from which vectors get a graph; below it an exact scan takes a few milliseconds."""
-
-GRAPH_SIZE = 2_048
-"""Values of the longest vectors that get a graph; longer ones are compared exactly, from disk."""
-
-HNSW_EF = 256
-"""Width of the graph search: 0.996 of the exact neighbours on a hard synthetic set."""
 
 PAGE = 1_000
 """Records without vectors that are read in one request."""
@@ -44,6 +32,7 @@ _INDEX_TYPES = {
     "integer": models.PayloadSchemaType.INTEGER,
 }
 _NO_INDEXING = 0
+_NO_GRAPH = models.HnswConfigDiff(m=0)
 _ALWAYS_KB = 1
 _PHYSICAL = re.compile(r"(?P<collection>.+__(?:cosine|euclid))__g(?P<generation>\d{4,})")
 
@@ -57,11 +46,6 @@ def split_physical(name: str) -> tuple[str, int] | None:
     """Collection and generation of a physical name; None: it is none of ours."""
     match = _PHYSICAL.fullmatch(name)
     return (match["collection"], int(match["generation"])) if match else None
-
-
-def has_graph(size: int) -> bool:
-    """Whether vectors of ``size`` values get a graph in a collection that is large enough."""
-    return size <= GRAPH_SIZE
 
 
 def create(
@@ -83,8 +67,7 @@ def create(
             vectors_config={
                 pooling.value: _vector(distance, size, options) for pooling, size in sizes.items()
             },
-            hnsw_config=models.HnswConfigDiff(m=32, ef_construct=200),
-            # Graphs are built once, when everything is there: see `build_graph`.
+            # Graphs are built once, when everything is there: see `arrange`.
             optimizers_config=models.OptimizersConfigDiff(indexing_threshold=_NO_INDEXING),
             on_disk_payload=True,
             shard_number=options.shards,
@@ -108,34 +91,51 @@ def _index(link: Link, name: str, field: str, kind: str) -> None:
 
 
 def _vector(distance: Distance, size: int, options: ServerOptions) -> models.VectorParams:
-    if not has_graph(size):
-        return models.VectorParams(
-            size=size,
-            distance=_DISTANCES[distance],
-            on_disk=True,
-            hnsw_config=models.HnswConfigDiff(m=0),
-        )
     return models.VectorParams(
         size=size,
         distance=_DISTANCES[distance],
-        on_disk=bool(options.on_disk),
-        quantization_config=models.ScalarQuantization(
-            scalar=models.ScalarQuantizationConfig(
-                type=models.ScalarType.INT8, quantile=0.99, always_ram=True
-            )
-        )
-        if options.quantization is Quantization.INT8
-        else None,
+        on_disk=bool(options.on_disk) or preset(0, size).on_disk,
+        hnsw_config=_NO_GRAPH,
     )
 
 
-def build_graph(link: Link, name: str) -> None:
-    """Let the server build the graphs of ``name``; it goes on in the background."""
+def arrange(
+    link: Link, name: str, presets: Mapping[Pooling, SearchPreset], options: ServerOptions
+) -> bool:
+    """Bring ``name`` into the shape that ``presets`` say; whether there is anything to wait for.
+
+    The server builds in the background: see :func:`is_at_rest`.
+    """
+    vectors = {
+        pooling.value: _shape(chosen.graph, chosen.int8, options.quantization)
+        for pooling, chosen in presets.items()
+        if chosen.graph
+    }
+    if not vectors:
+        return False
     link.call(
         f"indexing {name}",
         lambda client: client.update_collection(
-            name, optimizers_config=models.OptimizersConfigDiff(indexing_threshold=_ALWAYS_KB)
+            name,
+            vectors_config=vectors,
+            optimizers_config=models.OptimizersConfigDiff(indexing_threshold=_ALWAYS_KB),
         ),
+    )
+    return True
+
+
+def _shape(graph: Graph, int8: Int8 | None, wanted: Quantization | None) -> models.VectorParamsDiff:
+    if wanted is not None:
+        int8 = Int8() if wanted is Quantization.INT8 else None
+    return models.VectorParamsDiff(
+        hnsw_config=models.HnswConfigDiff(m=graph.m, ef_construct=graph.ef_construct),
+        quantization_config=models.ScalarQuantization(
+            scalar=models.ScalarQuantizationConfig(
+                type=models.ScalarType.INT8, quantile=int8.quantile, always_ram=True
+            )
+        )
+        if int8
+        else None,
     )
 
 
@@ -195,60 +195,6 @@ def delete(link: Link, name: str, ids: Sequence[UUID]) -> None:
 
 def _delete(link: Link, name: str, chosen: models.PointIdsList) -> None:
     link.call(f"deleting from {name}", lambda client: client.delete(name, chosen, wait=True))
-
-
-def nearest(
-    link: Link,
-    name: str,
-    distance: Distance,
-    pooling: Pooling,
-    vector: Vector,
-    *,
-    limit: int,
-    exclude: Sequence[UUID],
-    exact: bool,
-) -> list[ScoredPoint]:
-    """The ``limit`` nearest points, ordered by (score, id)."""
-    numbers: list[float] = vector.tolist()
-
-    def fetch(number: int) -> list[ScoredPoint]:
-        return _query(link, name, pooling, numbers, limit=number, exclude=exclude, exact=exact)
-
-    return ties.nearest(distance, limit, fetch)
-
-
-def _query(
-    link: Link,
-    name: str,
-    pooling: Pooling,
-    vector: list[float],
-    *,
-    limit: int,
-    exclude: Sequence[UUID],
-    exact: bool,
-) -> list[ScoredPoint]:
-    excluded = models.HasIdCondition(has_id=[str(one) for one in exclude])
-    params = models.SearchParams(
-        exact=exact,
-        hnsw_ef=HNSW_EF,
-        # Where there is no quantization it is ignored.
-        quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0),
-    )
-    found = link.call(
-        f"searching {name}",
-        lambda client: client.query_points(
-            name,
-            query=vector,
-            using=pooling.value,
-            query_filter=models.Filter(must_not=[excluded]) if exclude else None,
-            search_params=params,
-            limit=limit,
-            with_payload=True,
-        ),
-    )
-    return [
-        ScoredPoint(UUID(str(hit.id)), hit.score, _payload(hit.payload)) for hit in found.points
-    ]
 
 
 def retrieve(
@@ -314,8 +260,9 @@ def pages(link: Link, name: str, *, with_payload: bool = True) -> Iterator[list[
 def _record(record: models.Record) -> Record:
     vectors = cast("dict[str, list[float]]", record.vector or {})
     named = {Pooling(name): np.asarray(value, np.float32) for name, value in vectors.items()}
-    return Record(UUID(str(record.id)), _payload(record.payload), named)
+    return Record(UUID(str(record.id)), as_payload(record.payload), named)
 
 
-def _payload(payload: object) -> Payload:
+def as_payload(payload: object) -> Payload:
+    """A payload in our type."""
     return cast("Payload", payload or {})

@@ -20,12 +20,15 @@ from indexer.errors import DamagedIndexError, IndexerError, StoreError
 from indexer.schema import IndexSpec
 from indexer.store import server_collection as collection
 from indexer.store.checks import check_vectors
+from indexer.store.plan import Plan, Stage
 from indexer.store.pointer import Pointer, pointer_content
+from indexer.store.presets import EXACT, SizeClasses, preset
 from indexer.store.server_catalog import Catalog, Published
 from indexer.store.server_collection import physical_name
 from indexer.store.server_lease import WriterLease
 from indexer.store.server_link import Link
 from indexer.store.server_options import ServerOptions
+from indexer.store.server_search import nearest
 from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
 from models.pooling import Pooling
 
@@ -48,14 +51,14 @@ class ServerWriter:
         spec: IndexSpec,
         link: Link,
         catalog: Catalog,
-        options: ServerOptions,
         *,
-        hnsw_from: int,
+        options: ServerOptions,
+        classes: SizeClasses,
     ) -> None:
         self._spec = spec
         self._link = link
         self._catalog = catalog
-        self._hnsw_from = hnsw_from
+        self._classes = classes
         self._floats = sum(spec.vector_sizes.values())
         self._building: dict[Distance, str] = {}
         self._held = ExitStack()
@@ -123,9 +126,8 @@ class ServerWriter:
         name = self._name(distance)
         if name is None:
             return []
-        return collection.nearest(
-            self._link, name, distance, pooling, vector, limit=limit, exclude=(), exact=True
-        )
+        plan = Plan(Stage(pooling, vector, EXACT))
+        return nearest(self._link, name, distance, plan, limit=limit, exclude=())
 
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces."""
@@ -270,11 +272,15 @@ class ServerWriter:
         if len(counts) != 1:
             raise StoreError(f"the collections of {self._spec.dataset!r} differ: {sorted(counts)}")
         images = counts.pop()
-        if images >= self._hnsw_from:
-            for name in names:
-                collection.build_graph(self._link, name)
-            for name in names:
-                self._wait(name)
+        presets = {
+            pooling: preset(images, size, self._classes)
+            for pooling, size in self._spec.vector_sizes.items()
+        }
+        for name in [
+            name for name in names
+            if collection.arrange(self._link, name, presets, self._options)
+        ]:  # fmt: skip
+            self._wait(name)
         return images
 
     def _wait(self, name: str) -> None:

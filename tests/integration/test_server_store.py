@@ -14,7 +14,9 @@ import pytest
 from qdrant_client import models
 
 from indexer.errors import CollectionBusyError, DatasetNotIndexedError, StoreError
+from indexer.schema import PAYLOAD_INDEXES
 from indexer.store import server_lease, server_writer
+from indexer.store.presets import Graph, SizeClasses
 from indexer.store.server import ServerStore
 from indexer.store.server_lease import COLLECTION, Holder, WriterLease, _machine
 from indexer.store.server_link import Link
@@ -317,18 +319,23 @@ def created(client: Recording) -> dict[str, Any]:
     return {given[0]: named for given, named in client.named("create_collection")}
 
 
-def test_long_vectors_have_no_graph_and_stay_on_disk(link: Link, client: Recording) -> None:
+def test_long_vectors_stay_on_disk_and_nothing_is_built_at_first(
+    link: Link, client: Recording
+) -> None:
     sizes = {Pooling.MAXPOOL: 512, Pooling.FLATTEN: 25_088}
     with closing(ServerStore(link).writer(spec(vector_sizes=sizes))) as writer:
         writer.publish()
-    vectors = created(client)[GENERATIONS[1][1]]["vectors_config"]
+    made = created(client)[GENERATIONS[1][1]]
+    vectors = made["vectors_config"]
     assert {one.distance for one in vectors.values()} == {models.Distance.EUCLID}
-    assert vectors["flatten"].hnsw_config.m == 0
-    assert vectors["flatten"].on_disk
-    assert vectors["maxpool"].hnsw_config is None
-    assert not vectors["maxpool"].on_disk
+    assert {name: one.on_disk for name, one in vectors.items()} == {
+        "maxpool": False,
+        "flatten": True,
+    }
+    assert {one.hnsw_config.m for one in vectors.values()} == {0}
+    assert made["optimizers_config"].indexing_threshold == 0
     indexed = {given[1] for given, _ in client.named("create_payload_index") if "pets" in given[0]}
-    assert {"path", "label", "sha256", "width"} <= indexed
+    assert indexed == PAYLOAD_INDEXES.keys()
 
 
 def test_what_is_asked_of_the_layout_reaches_the_server_and_stays(
@@ -339,9 +346,7 @@ def test_what_is_asked_of_the_layout_reaches_the_server_and_stays(
     made = created(client)[GENERATIONS[1][0]]
     assert (made["shard_number"], made["replication_factor"]) == (6, 2)
     assert made["write_consistency_factor"] == 2
-    vector = made["vectors_config"]["maxpool"]
-    assert vector.on_disk
-    assert vector.quantization_config.scalar.type == models.ScalarType.INT8
+    assert made["vectors_config"]["maxpool"].on_disk
     client.calls.clear()
     publish(ServerStore(link), point("b"))
     made = created(client)[GENERATIONS[2][0]]
@@ -360,29 +365,110 @@ def test_another_layout_copies_the_index_into_it(link: Link, client: Recording) 
     assert created(client) == {}
 
 
-def test_a_large_index_gets_its_graph_before_readers_see_it(
+# maxpool of 2 values is short, flatten of 4 is long; 2 images are many, 4 are very many
+SMALL = SizeClasses(many=2, very_many=4, longest_graph=2)
+
+
+def arranged(client: Recording) -> list[dict[str, Any]]:
+    """What was built, of each collection."""
+    calls = client.named("update_collection")
+    return [named for _, named in calls if "optimizers_config" in named]
+
+
+@pytest.mark.parametrize(
+    ("images", "wanted", "quantized"),
+    [
+        (2, None, False),
+        (4, None, True),
+        (2, Quantization.INT8, True),
+        (4, Quantization.NONE, False),
+    ],
+)
+def test_a_large_index_is_in_the_shape_of_its_preset_before_readers_see_it(  # noqa: PLR0917
+    link: Link,
+    client: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    images: int,
+    wanted: Quantization | None,
+    quantized: bool,
+) -> None:
+    monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
+    store = ServerStore(link, classes=SMALL, options=ServerOptions(quantization=wanted))
+    publish(store, *(point(f"p{number}") for number in range(images)))
+    shapes = arranged(client)
+    assert len(shapes) == 2
+    for shape in shapes:
+        assert shape["optimizers_config"].indexing_threshold == 1
+        assert shape["vectors_config"].keys() == {"maxpool"}
+        graph = shape["vectors_config"]["maxpool"].hnsw_config
+        assert (graph.m, graph.ef_construct) == (Graph().m, Graph().ef_construct)
+        int8 = shape["vectors_config"]["maxpool"].quantization_config
+        assert (int8 is not None) is quantized
+    names = [name for name, _, _ in client.calls]
+    built = names.index("update_collection", names.index("count"))
+    assert names[built:].count("get_collection") >= 4
+    assert built < names.index("update_collection_aliases")
+
+
+def test_a_building_server_is_waited_for(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
+    at_rest = iter([True, False, True, False, False, True, True, True, True])
+    monkeypatch.setattr(server_writer.collection, "is_at_rest", lambda *_: next(at_rest))
+    publish(ServerStore(link, classes=SMALL), point("a"), point("b"))
+    assert list(at_rest) == []
+
+
+def asked(client: Recording) -> dict[str, Any]:
+    return client.named("query_points")[-1][1]
+
+
+def test_a_small_index_is_compared_with_every_vector(store: ServerStore, client: Recording) -> None:
+    publish(store, point("a"))
+    assert arranged(client) == []
+    query(store, 1, 1)
+    assert asked(client)["search_params"].exact
+    assert asked(client)["prefetch"] is None
+
+
+def test_a_large_one_by_its_graph_and_on_demand_with_every_vector(
     link: Link, client: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
-    store = ServerStore(link, hnsw_from=2)
+    store = ServerStore(link, classes=SMALL)
     publish(store, point("a"), point("b"))
-    names = [name for name, _, _ in client.calls]
-    config = client.named("update_collection")
-    asked = [named["optimizers_config"] for _, named in config if "optimizers_config" in named]
-    assert [one.indexing_threshold for one in asked] == [1, 1]
-    assert created(client)[GENERATIONS[1][0]]["optimizers_config"].indexing_threshold == 0
-    assert names.index("update_collection") < names.index("update_collection_aliases")
     query(store, 1, 1)
-    assert client.named("query_points")[-1][1]["search_params"].exact is False
-    store.query("pets", Distance.COSINE, Pooling.MAXPOOL, point("a").vectors[Pooling.MAXPOOL],
-                limit=1, exact=True)  # fmt: skip
-    assert client.named("query_points")[-1][1]["search_params"].exact is True
+    params = asked(client)["search_params"]
+    assert (params.exact, params.hnsw_ef) == (False, Graph().ef)
+    assert (params.quantization.rescore, params.quantization.oversampling) == (True, 2.0)
+    vector = point("a").vectors[Pooling.MAXPOOL]
+    store.query("pets", Distance.COSINE, Pooling.MAXPOOL, vector, limit=1, exact=True)
+    params = asked(client)["search_params"]
+    assert params.exact
+    assert params.quantization.ignore
 
 
-def test_a_small_one_is_compared_with_every_vector(store: ServerStore, client: Recording) -> None:
-    publish(store, point("a"))
-    query(store, 1, 1)
-    assert client.named("query_points")[-1][1]["search_params"].exact is True
+def test_long_vectors_of_many_images_are_searched_in_two_stages(
+    link: Link, client: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
+    store = ServerStore(link, classes=SMALL)
+    names = [f"p{number}" for number in range(1_000)]
+    publish(store, *(point(name) for name in names), point("near", 2, 1, flatten=(4, 3, 2, 1)))
+    one = point("near", 2, 1, flatten=(4, 3, 2, 1))
+    hits = store.query(
+        "pets",
+        Distance.EUCLID,
+        Pooling.FLATTEN,
+        one.vectors[Pooling.FLATTEN],
+        limit=1,
+        coarse=one.vectors[Pooling.MAXPOOL],
+        exclude=(ident("p0"),),
+    )
+    assert [hit.payload["path"] for hit in hits] == ["near"]
+    first = asked(client)["prefetch"]
+    assert (first.using, first.limit) == ("maxpool", 500)
+    assert first.filter == asked(client)["query_filter"] is not None
+    assert asked(client)["using"] == "flatten"
 
 
 @pytest.fixture(autouse=True)
