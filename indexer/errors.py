@@ -12,7 +12,8 @@ SimilarityError
     |-- NoLabelsError             labels are needed and there are none
     |-- FailedChecksError         verify found something wrong; the checks are named
     `-- StoreError                the engine failed in a way that is nobody's expected case
-        `-- DamagedIndexError     the index on disk is not whole; sync rebuilds it
+        |-- DamagedIndexError     the index on disk is not whole; sync rebuilds it
+        `-- ServerError           the Qdrant server is not reached, does not fit, or refuses the key
 """
 
 from __future__ import annotations
@@ -66,3 +67,7 @@ class StoreError(IndexerError):
 
 class DamagedIndexError(StoreError):
     """The index on disk is not whole."""
+
+
+class ServerError(StoreError):
+    """The Qdrant server cannot be reached, does not fit, or refuses the key."""

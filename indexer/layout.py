@@ -27,6 +27,7 @@ class DataFolder:
         checkpoints/<arch>-<fingerprint8>/   copy of the checkpoint each index was made with
         thumbnails/<2 hex>/<sha256>.webp     by content, shared by all datasets
         sources/                             unpacked archives and generated images
+        servers.json                         checkpoints that indexes on Qdrant servers need
     """
 
     root: Path
@@ -59,6 +60,11 @@ class DataFolder:
     def failures(self, dataset: str) -> Path:
         """The failure ledger of a dataset."""
         return self.indexes / f"{dataset}.failures"
+
+    @property
+    def servers(self) -> Path:
+        """Which checkpoints the indexes on each server were made with."""
+        return self.root / "servers.json"
 
     def prepare(self) -> None:
         """Make the folders that every sync needs and prove that they can be written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.errors import IndexerError
-from indexer.layout import DataFolder
+from indexer.errors import DamagedIndexError, IndexerError
+from indexer.layout import DataFolder, write_atomically
 from indexer.store.base import VectorStore
+from indexer.store.pointer import read_pointer
 from indexer.thumbnails import thumbnail_path
 from indexer.types import DatasetInfo
 from models.errors import CheckpointError
@@ -43,19 +45,26 @@ def keep_checkpoint(checkpoint: Path, encoder: ImageEncoder, folder: DataFolder)
 def remove_leftovers(store: VectorStore, folder: DataFolder) -> None:
     """Remove checkpoints, thumbnails and failure ledgers that belong to no published index.
 
-    Another dataset's unpublished sync may lose thumbnails by it; they are made again when asked
-    for. Its checkpoint it keeps, as long as that is being written or waits to be continued.
+    A data folder serves indexes in it and, at the same time, indexes on servers: what those of
+    another store need stays. Another dataset's unpublished sync may lose thumbnails by it; they
+    are made again when asked for. Its checkpoint it keeps, as long as that is being written or
+    waits to be continued.
     """
     datasets = store.datasets()
+    elsewhere = _indexes_elsewhere(store, datasets, folder)
     ledgers = {folder.failures(info.name) for info in datasets}
+    ledgers |= {folder.failures(dataset) for dataset, _ in elsewhere}
     for path in _listed(folder.indexes):
         if path.suffix == ".failures" and path not in ledgers:
             path.unlink(missing_ok=True)
     if not any(folder.indexes.glob("*.building")):
         checkpoints = {info.checkpoint for info in datasets}
+        checkpoints |= {checkpoint for _, checkpoint in elsewhere}
         for path in _listed(folder.checkpoints):
             if path.name not in checkpoints:
                 shutil.rmtree(path, ignore_errors=True)
+    if elsewhere:
+        return  # their thumbnails cannot be told from here
     try:
         wanted = _shown(store, datasets, folder)
     except IndexerError as error:  # of another dataset: damaged, or busy for long
@@ -67,6 +76,33 @@ def remove_leftovers(store: VectorStore, folder: DataFolder) -> None:
                 path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty
             shard.rmdir()
+
+
+def _indexes_elsewhere(
+    store: VectorStore, datasets: Sequence[DatasetInfo], folder: DataFolder
+) -> set[tuple[str, str]]:
+    """Dataset and checkpoint of the folder's indexes outside of ``store``.
+
+    What ``store`` has, if it is on a server, is noted for the others.
+    """
+    try:
+        notes: dict[str, dict[str, str]] = json.loads(folder.servers.read_bytes())
+    except (OSError, ValueError):
+        notes = {}
+    if store.server:
+        notes[store.server] = {info.name: info.checkpoint for info in datasets}
+        write_atomically(folder.servers, json.dumps(notes, indent=2).encode())
+    found = {pair for url, used in notes.items() if url != store.server for pair in used.items()}
+    if not store.server:
+        return found
+    for path in sorted(folder.indexes.glob("*.json")):
+        try:
+            pointer = read_pointer(path)
+        except DamagedIndexError as error:
+            _logger.warning("no checkpoint is removed: %s", error)
+            return found | {(path.stem, kept.name) for kept in _listed(folder.checkpoints)}
+        found |= {(path.stem, pointer.spec.checkpoint)} if pointer else set()
+    return found
 
 
 def _shown(store: VectorStore, datasets: Sequence[DatasetInfo], folder: DataFolder) -> set[Path]:

@@ -20,6 +20,7 @@ from indexer.errors import (
 from indexer.layout import DataFolder
 from indexer.reading import read_image
 from indexer.schema import check_poolings
+from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.store.presets import COARSE
 from indexer.thumbnails import THUMBNAIL_SIDE, thumbnail_path, write_thumbnail
@@ -68,16 +69,16 @@ class Searcher:
         load_encoder: Callable[[Path], ImageEncoder] | None = None,
     ) -> None:
         self._folder = DataFolder(data_dir)
-        self._store = store or open_store(data_dir)
+        self._store = store or open_store(Settings(data_dir))
         self._load_encoder = load_encoder or _load_encoder
         self._encoders: dict[str, ImageEncoder] = {}
         self._samples: dict[str, tuple[DatasetInfo, list[ImageDetails]]] = {}
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, data_dir: Path) -> Self:
-        """A searcher over the embedded store of ``data_dir``."""
-        return cls(data_dir)
+    def open(cls, settings: Settings) -> Self:
+        """A searcher over the store that ``settings`` name."""
+        return cls(settings.data_dir, store=open_store(settings))
 
     def close(self) -> None:
         """Let go of the store."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from indexer.errors import InvalidRequestError
 
 DATA_VARIABLE = "IMAGE_SIMILARITY_DATA"
 HOST_VARIABLE = "IMAGE_SIMILARITY_HOST"
 PORT_VARIABLE = "IMAGE_SIMILARITY_PORT"
+URL_VARIABLE = "QDRANT_URL"
+KEY_VARIABLE = "QDRANT_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,21 @@ class Settings:
     Attributes:
         data_dir: folder of the indexes.
         host, port: where the page listens.
+        qdrant_url: of the Qdrant server that holds the indexes; None: embedded in ``data_dir``.
+        qdrant_api_key: the server's key. From the environment only: a command line can be read by
+            everyone on the machine.
     """
 
     data_dir: Path = Path("data")
     host: str = "127.0.0.1"
     port: int = 7860
+    qdrant_url: str | None = None
+    qdrant_api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> str:
+        """Where the indexes are, for messages: "in data", "on http://..."."""
+        return f"on {self.qdrant_url}" if self.qdrant_url else f"in {self.data_dir}"
 
     @classmethod
     def resolve(
@@ -34,12 +47,13 @@ class Settings:
         data_dir: Path | None = None,
         host: str | None = None,
         port: int | None = None,
+        qdrant_url: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Settings:
         """Settings from flags (``None``: not given), then the environment, then defaults.
 
         Raises:
-            InvalidRequestError: a variable with a value that is not understood.
+            InvalidRequestError: a variable, or the server's URL, is not understood.
         """
         default = cls()
         named = environment.get(DATA_VARIABLE)
@@ -47,6 +61,8 @@ class Settings:
             data_dir=data_dir or (Path(named) if named else default.data_dir),
             host=host or environment.get(HOST_VARIABLE) or default.host,
             port=port if port is not None else _port(environment, default.port),
+            qdrant_url=_url(qdrant_url or environment.get(URL_VARIABLE)),
+            qdrant_api_key=environment.get(KEY_VARIABLE) or None,
         )
 
 
@@ -57,6 +73,22 @@ def _port(environment: Mapping[str, str], default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise InvalidRequestError(f"{PORT_VARIABLE}={text!r} is not a port: give 1 to 65535")
     return int(text)
+
+
+def _url(text: str | None) -> str | None:
+    """``text`` as a server's URL; it is shown in messages, so it must carry no password."""
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.username or parts.password:
+        raise InvalidRequestError(
+            f"the server's URL must carry no user or password: give the key in {KEY_VARIABLE}"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidRequestError(
+            f"{text!r} is not a server's URL: give one such as http://127.0.0.1:6333"
+        )
+    return text.rstrip("/")
 
 
 def calm_threads() -> None:

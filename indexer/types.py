@@ -170,6 +170,7 @@ class DatasetInfo:
         root: folder that the images' relative paths start from.
         synced_at: end of the last sync, ISO 8601 UTC.
         engine: name and version of the engine, such as "qdrant-edge 0.9.0".
+        generation: counts the states that were published.
     """
 
     name: str
@@ -185,3 +186,4 @@ class DatasetInfo:
     root: str
     synced_at: str
     engine: str
+    generation: int = 0

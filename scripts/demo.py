@@ -70,7 +70,7 @@ def make_checkpoint(source: Source, folder: Path) -> Path:
     return folder
 
 
-def make_index(source: Source, checkpoint: Path, data_dir: Path) -> None:
+def make_index(source: Source, checkpoint: Path, settings: Settings) -> None:
     """Encode every image once and put its vectors into both collections."""
     from indexer.pipeline import sync
     from indexer.store import open_store
@@ -78,7 +78,13 @@ def make_index(source: Source, checkpoint: Path, data_dir: Path) -> None:
 
     say("Encoding every image once into both collections (Cosine and Euclid)")
     encoder = Encoder.load(checkpoint)
-    report = sync(source, encoder, open_store(data_dir), checkpoint=checkpoint, data_dir=data_dir)
+    report = sync(
+        source,
+        encoder,
+        open_store(settings),
+        checkpoint=checkpoint,
+        data_dir=settings.data_dir,
+    )
     print(
         f"{report.dataset}: {report.added} added, {report.updated} updated, "
         f"{report.unchanged} unchanged, {report.removed} removed, {len(report.failed)} unreadable",
@@ -86,7 +92,7 @@ def make_index(source: Source, checkpoint: Path, data_dir: Path) -> None:
     )
 
 
-def show_evaluation(source: Source, data_dir: Path) -> None:
+def show_evaluation(source: Source, settings: Settings) -> None:
     """Print how good the neighbours are, where there are labels to tell."""
     from indexer.errors import NoLabelsError
     from indexer.evaluation import evaluate
@@ -95,7 +101,7 @@ def show_evaluation(source: Source, data_dir: Path) -> None:
 
     say("Judging the neighbours by the labels, beside random weights and raw pixels")
     try:
-        evaluation = evaluate(open_store(data_dir), source.name, k=8, progress=True)
+        evaluation = evaluate(open_store(settings), source.name, k=8, progress=True)
     except NoLabelsError as error:
         print(
             f"left out: {error}; python scripts/evaluate.py {source.name} judges by copies instead",
@@ -108,12 +114,12 @@ def show_evaluation(source: Source, data_dir: Path) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """All steps but the page."""
     started = perf_counter()
-    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
+    settings = Settings.resolve(data_dir=arguments.data_dir)
     say(f"Looking for images: {arguments.images}")
-    source = open_source(arguments.images, workspace=data_dir / "sources")
+    source = open_source(arguments.images, workspace=settings.data_dir / "sources")
     checkpoint = make_checkpoint(source, arguments.checkpoints / source.name)
-    make_index(source, checkpoint, data_dir)
-    show_evaluation(source, data_dir)
+    make_index(source, checkpoint, settings)
+    show_evaluation(source, settings)
     say(f"Done in {perf_counter() - started:.0f} s")
 
 

@@ -36,18 +36,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="instead, search with every file and count how often it finds itself first",
     )  # fmt: skip
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the indexes")
+    parser.add_argument("--qdrant-url", metavar="URL", help="Qdrant server of the indexes")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(argv)
 
 
-def by_labels(arguments: argparse.Namespace, data_dir: Path) -> str:
+def by_labels(arguments: argparse.Namespace, settings: Settings) -> str:
     """What to print: metrics against labels."""
     from indexer.evaluation import evaluate
     from indexer.reports import evaluation_json, evaluation_table, label_table, stem_table
     from indexer.store import open_store
 
     evaluation = evaluate(
-        open_store(data_dir),
+        open_store(settings),
         arguments.dataset,
         k=arguments.k,
         progress=True,
@@ -64,7 +65,7 @@ def by_labels(arguments: argparse.Namespace, data_dir: Path) -> str:
     return "\n\n".join(tables)
 
 
-def by_copies(arguments: argparse.Namespace, data_dir: Path) -> str:
+def by_copies(arguments: argparse.Namespace, settings: Settings) -> str:
     """What to print: how often copies find their originals."""
     from indexer.copy_evaluation import evaluate_copies
     from indexer.layout import DataFolder
@@ -72,21 +73,21 @@ def by_copies(arguments: argparse.Namespace, data_dir: Path) -> str:
     from indexer.store import open_store
     from models.encoder import Encoder
 
-    store = open_store(data_dir)
+    store = open_store(settings)
     checkpoint = store.describe(arguments.dataset).checkpoint
-    encoder = Encoder.load(DataFolder(data_dir).checkpoints / checkpoint)
+    encoder = Encoder.load(DataFolder(settings.data_dir).checkpoints / checkpoint)
     evaluation = evaluate_copies(store, arguments.dataset, encoder, progress=True)
     if arguments.json:
         return json.dumps(copies_json(evaluation), indent=2)
     return copies_table(evaluation)
 
 
-def by_itself(arguments: argparse.Namespace, data_dir: Path) -> str:
+def by_itself(arguments: argparse.Namespace, settings: Settings) -> str:
     """What to print: how often a file finds itself."""
     from indexer.evaluation import self_retrieval
     from indexer.search import Searcher
 
-    rows = self_retrieval(Searcher.open(data_dir), arguments.dataset, progress=True)
+    rows = self_retrieval(Searcher.open(settings), arguments.dataset, progress=True)
     if arguments.json:
         return json.dumps([asdict(row) for row in rows], indent=2)
     return "\n".join(
@@ -98,18 +99,18 @@ def by_itself(arguments: argparse.Namespace, data_dir: Path) -> str:
 
 def judge(arguments: argparse.Namespace) -> str:
     """What to print."""
-    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
+    settings = Settings.resolve(data_dir=arguments.data_dir, qdrant_url=arguments.qdrant_url)
     if arguments.itself:
-        return by_itself(arguments, data_dir)
+        return by_itself(arguments, settings)
     if arguments.copies:
-        return by_copies(arguments, data_dir)
+        return by_copies(arguments, settings)
     try:
-        return by_labels(arguments, data_dir)
+        return by_labels(arguments, settings)
     except NoLabelsError as error:
         if arguments.originals or arguments.per_class:
             raise
         print(f"{error}; judging by copies", file=sys.stderr)
-        return by_copies(arguments, data_dir)
+        return by_copies(arguments, settings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

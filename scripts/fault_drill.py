@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from indexer.settings import calm_threads
+from indexer.settings import Settings, calm_threads
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.errors import SimilarityError
 from models.sources import SOURCE_KINDS, open_source
@@ -133,7 +133,10 @@ def compare(data_dir: Path, fresh: Path) -> tuple[int, list[str], tuple[str, ...
     from indexer.verification import verify
     from models.encoder import Encoder
 
-    with closing(open_store(data_dir)) as store, closing(open_store(fresh)) as other:
+    with (
+        closing(open_store(Settings(data_dir))) as store,
+        closing(open_store(Settings(fresh))) as other,
+    ):
         found = differences(store, other, DATASET) + ledger_differences(data_dir, fresh, DATASET)
         checks = verify(store, data_dir, DATASET, load_encoder=Encoder.load, sample=100)
         details = tuple(f"{check.name}: {check.detail}" for check in checks.checks if not check.ok)

@@ -24,6 +24,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=Path, help=f"folder of the indexes (default ./{default.data_dir})"
     )
+    parser.add_argument("--qdrant-url", help="Qdrant server of the indexes (default: embedded)")
     return parser.parse_args(arguments)
 
 
@@ -60,7 +61,7 @@ def serve(settings: Settings, bound: socket.socket) -> None:
 
     # As with Ctrl+C: what was uploaded is removed at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app = make_app(Searcher(settings.data_dir), host=settings.host)
+    app = make_app(Searcher.open(settings), host=settings.host)
     run_server(app, bound, on_ready=lambda url: print(ready_line(url), file=sys.stderr))
 
 
@@ -74,7 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse_arguments(arguments)
     calm_threads()
     try:
-        settings = Settings.resolve(data_dir=given.data_dir, host=given.host, port=given.port)
+        settings = Settings.resolve(
+            data_dir=given.data_dir, host=given.host, port=given.port, qdrant_url=given.qdrant_url
+        )
         bound = bind(settings.host, settings.port)
         with bound:
             print("Loading the page ...", file=sys.stderr)

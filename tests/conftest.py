@@ -15,8 +15,9 @@ from indexer import settings
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of whoever runs the tests do not reach them."""
-    for name in (settings.DATA_VARIABLE, settings.HOST_VARIABLE, settings.PORT_VARIABLE):
-        monkeypatch.delenv(name, raising=False)
+    for key, name in vars(settings).items():
+        if key.endswith("_VARIABLE"):
+            monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer.settings import DATA_VARIABLE, Settings
+from indexer.errors import InvalidRequestError
+from indexer.settings import DATA_VARIABLE, URL_VARIABLE, Settings
+from indexer.store.server_options import Quantization, ServerOptions
 from models.images import MAX_MEGAPIXELS
 
 Command = Callable[[argparse.Namespace], None]
@@ -19,6 +21,11 @@ def finish(parser: argparse.ArgumentParser, command: Command) -> None:
         type=Path,
         metavar="DIR",
         help=f"data folder; default: {DATA_VARIABLE}, or ./data",
+    )
+    parser.add_argument(
+        "--qdrant-url",
+        metavar="URL",
+        help=f"Qdrant server that holds the indexes; default: {URL_VARIABLE}, or none: embedded",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=command)
@@ -64,6 +71,41 @@ def exclude_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def server_arguments(parser: argparse.ArgumentParser) -> None:
+    """How collections are laid out on a server."""
+    server = parser.add_argument_group(
+        "on a server", "layout of the collections; a change copies them, default: as they are"
+    )
+    server.add_argument("--shards", type=count, metavar="N", help="parts, spread over the nodes")
+    server.add_argument("--replicas", type=count, metavar="N", help="copies of every part")
+    server.add_argument(
+        "--on-disk",
+        action=argparse.BooleanOptionalAction,
+        help="leave all vectors on disk, not only the long ones",
+    )
+    server.add_argument(
+        "--quantization",
+        type=Quantization,
+        choices=list(Quantization),
+        help="keep vectors that have a graph in memory as these, beside the full ones on disk",
+    )
+
+
+def server_options(given: argparse.Namespace, server: str | None) -> ServerOptions:
+    """What was said of the layout.
+
+    Raises:
+        InvalidRequestError: something was, and there is no ``server``.
+    """
+    options = ServerOptions(given.shards, given.replicas, given.on_disk, given.quantization)
+    if options != ServerOptions() and not server:
+        raise InvalidRequestError(
+            "--shards, --replicas, --on-disk and --quantization lay out a server's collections, "
+            "and these are embedded: name the server by its URL"
+        )
+    return options
+
+
 def count(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
@@ -71,6 +113,6 @@ def count(text: str) -> int:
     return int(text)
 
 
-def data_dir(given: argparse.Namespace) -> Path:
-    """The data folder: flag, then environment, then default."""
-    return Settings.resolve(data_dir=given.data_dir).data_dir
+def chosen(given: argparse.Namespace) -> Settings:
+    """Flags, then the environment, then defaults."""
+    return Settings.resolve(data_dir=given.data_dir, qdrant_url=given.qdrant_url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 
-from indexer.commands.arguments import data_dir, dataset_argument, finish
+from indexer.commands.arguments import chosen, dataset_argument, finish
 from indexer.commands.printing import print_json
 from indexer.layout import DataFolder
 
@@ -23,10 +23,10 @@ def run(given: argparse.Namespace) -> None:
     from indexer.leftovers import remove_leftovers
     from indexer.store import open_store
 
-    folder = data_dir(given)
-    with closing(open_store(folder)) as store:
+    settings = chosen(given)
+    with closing(open_store(settings)) as store:
         removed = store.drop(given.dataset)
-        remove_leftovers(store, DataFolder(folder))
+        remove_leftovers(store, DataFolder(settings.data_dir))
     if given.json:
         print_json({"dataset": given.dataset, "collections": list(removed)})
     else:

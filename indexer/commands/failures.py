@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import data_dir, dataset_argument, finish
+from indexer.commands.arguments import chosen, dataset_argument, finish
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder
 
@@ -41,8 +41,9 @@ def run(given: argparse.Namespace) -> None:
     from indexer.failures import read_ledger
     from indexer.store import open_store
 
-    folder = data_dir(given)
-    with closing(open_store(folder)) as store:
+    settings = chosen(given)
+    folder = settings.data_dir
+    with closing(open_store(settings)) as store:
         store.describe(given.dataset)
         report = _retry(store, given.dataset, folder) if given.retry else None
     ledger = read_ledger(DataFolder(folder).failures(given.dataset))

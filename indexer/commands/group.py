@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import count, data_dir, dataset_argument, finish
+from indexer.commands.arguments import chosen, count, dataset_argument, finish
 from indexer.commands.printing import print_json, print_table
 from models.pooling import Pooling
 
@@ -57,7 +57,7 @@ def run(given: argparse.Namespace) -> None:
     from indexer.grouping import GroupingMethod, find_groups, store_groups
     from indexer.store import open_store
 
-    with closing(open_store(data_dir(given))) as store:
+    with closing(open_store(chosen(given))) as store:
         grouping = find_groups(
             store,
             given.dataset,

@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from dataclasses import asdict
 
-from indexer.commands.arguments import data_dir, finish
+from indexer.commands.arguments import chosen, finish
 from indexer.commands.printing import print_json, print_table
 
 SUMMARY = "the indexed datasets"
@@ -22,8 +22,8 @@ def run(given: argparse.Namespace) -> None:
     """``list``."""
     from indexer.store import open_store
 
-    folder = data_dir(given)
-    with closing(open_store(folder)) as store:
+    settings = chosen(given)
+    with closing(open_store(settings)) as store:
         datasets = store.datasets()
     if given.json:
         print_json([asdict(info) for info in datasets])
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> None:
         print_table([("dataset", "images", "checkpoint", "distances", "source"), *lines])
     else:
         print(
-            f"nothing is indexed in {folder} yet; make an index with "
+            f"nothing is indexed {settings.place} yet; make an index with "
             "`python -m indexer sync SOURCE --checkpoint DIR`",
             file=sys.stderr,
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import count, data_dir, finish, megapixels_argument
+from indexer.commands.arguments import chosen, count, finish, megapixels_argument
 from indexer.commands.printing import print_json, print_table
 from indexer.types import Distance
 from models.pooling import Pooling
@@ -58,7 +58,7 @@ def run(given: argparse.Namespace) -> None:
     """``search``."""
     from indexer.search import Searcher
 
-    with closing(Searcher(data_dir(given))) as searcher:
+    with closing(Searcher.open(chosen(given))) as searcher:
         result = searcher.by_image(
             given.dataset,
             given.image,

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import asdict
 
-from indexer.commands.arguments import data_dir, dataset_argument, finish
+from indexer.commands.arguments import chosen, dataset_argument, finish
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder, disk_bytes
 from indexer.types import DatasetInfo
@@ -25,13 +25,17 @@ def run(given: argparse.Namespace) -> None:
     """``status``."""
     from indexer.store import open_store
 
-    folder = data_dir(given)
-    with closing(open_store(folder)) as store:
+    settings = chosen(given)
+    with closing(open_store(settings)) as store:
         info = store.describe(given.dataset)
         records = store.scroll(info.name, info.distances[0])
         labels = Counter(record.payload["label"] for record in records)
-    collections = DataFolder(folder).collections
-    sizes = {name: disk_bytes(collections / name) for name in info.collections}
+    collections = DataFolder(settings.data_dir).collections
+    sizes = (
+        {}
+        if settings.qdrant_url
+        else {name: disk_bytes(collections / name) for name in info.collections}
+    )
     if given.json:
         counts = {str(label): number for label, number in sorted(labels.items(), key=str)}
         print_json({**asdict(info), "labels": counts, "disk_bytes": sizes})
@@ -52,8 +56,12 @@ def _print_status(
             ("synced", info.synced_at),
             ("engine", info.engine),
             *(
-                ("collection", f"{name}: {info.images} images, {size / 1e6:.1f} MB on disk")
-                for name, size in sizes.items()
+                (
+                    "collection",
+                    f"{name}: {info.images} images"
+                    + (f", {sizes[name] / 1e6:.1f} MB on disk" if sizes else ""),
+                )
+                for name in info.collections
             ),
             *(
                 ("label", f"{label or '(none)'}: {number}")

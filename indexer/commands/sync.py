@@ -10,11 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from indexer.commands.arguments import (
+    chosen,
     count,
-    data_dir,
     exclude_argument,
     finish,
     megapixels_argument,
+    server_arguments,
+    server_options,
 )
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder
@@ -83,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on when none of the indexed images is left; without it that is taken for a drive "
         "that is not mounted, and nothing changes",
     )
+    server_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
     _add_machine_arguments(parser)
@@ -126,8 +129,9 @@ def run(given: argparse.Namespace) -> None:
     from indexer.store import open_store
     from models.encoder import Encoder
 
-    folder = data_dir(given)
-    with TemporaryDirectory() as scratch, closing(open_store(folder)) as store:
+    settings = chosen(given)
+    folder, options = settings.data_dir, server_options(given, settings.qdrant_url)
+    with TemporaryDirectory() as scratch, closing(open_store(settings, options=options)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
         source = _source(given, store, workspace)
         checkpoint = given.checkpoint or usual_checkpoint(

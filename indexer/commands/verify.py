@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 from dataclasses import asdict
 
-from indexer.commands.arguments import count, data_dir, dataset_argument, finish
+from indexer.commands.arguments import chosen, count, dataset_argument, finish
 from indexer.commands.printing import print_json, print_table
 from indexer.errors import FailedChecksError
 
@@ -40,8 +40,9 @@ def run(given: argparse.Namespace) -> None:
     from indexer.verification import verify
     from models.encoder import Encoder
 
-    folder = data_dir(given)
-    with closing(open_store(folder)) as store:
+    settings = chosen(given)
+    folder = settings.data_dir
+    with closing(open_store(settings)) as store:
         found = verify(
             store,
             folder,

@@ -45,6 +45,16 @@ class IndexWriter(Protocol):
         """
         ...
 
+    def retrieve(self, distance: Distance, ids: Sequence[UUID]) -> list[Record]:
+        """Points as they are written so far, with vectors; unknown ids are left out."""
+        ...
+
+    def query(
+        self, distance: Distance, pooling: Pooling, vector: Vector, *, limit: int
+    ) -> list[ScoredPoint]:
+        """The nearest points among those written so far, compared with every one of them."""
+        ...
+
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces.
 
@@ -62,6 +72,11 @@ class VectorStore(Protocol):
 
     Every method that takes a dataset raises DatasetNotIndexedError for an unknown one.
     """
+
+    @property
+    def server(self) -> str | None:
+        """URL of the server that holds the indexes; None: they are in the data folder."""
+        ...
 
     def datasets(self) -> list[DatasetInfo]:
         """The published indexes, by name."""

@@ -57,6 +57,10 @@ class EdgeStore:
         self._leases: dict[tuple[str, Distance], ShardLease] = {}
         self._lock = threading.Lock()
 
+    @property
+    def server(self) -> None:
+        """None: embedded."""
+
     def datasets(self) -> list[DatasetInfo]:
         """The published indexes, by name; a damaged one is logged and left out."""
         found = []

@@ -24,17 +24,21 @@ from filelock import FileLock, Timeout
 from indexer.errors import CollectionBusyError, DamagedIndexError, StoreError
 from indexer.layout import DataFolder, copy_folder, write_atomically
 from indexer.schema import IndexSpec, dataset_of
-from indexer.store import edge_shard
+from indexer.store import edge_search, edge_shard
 from indexer.store.checks import check_vectors
 from indexer.store.edge_lease import ShardLease, holder_of
 from indexer.store.edge_shard import ShardGoneError, ShardLockedError
 from indexer.store.holder import this_process
+from indexer.store.plan import Plan, Stage
 from indexer.store.pointer import Pointer, read_pointer, write_pointer
-from indexer.store.presets import SizeClasses, preset
-from indexer.types import DatasetInfo, Distance, Payload, Point, Record
+from indexer.store.presets import EXACT, SizeClasses, preset
+from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
+from models.pooling import Pooling
 
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard
+
+    from indexer.types import Vector
 
 FLUSH_EVERY = 2_000
 """Points after which the shards are flushed: what a power cut could cost."""
@@ -209,6 +213,21 @@ class EdgeWriter:
             edge_shard.set_payload(shard, ids, payload)
         self._acknowledge(len(ids))
 
+    def retrieve(self, distance: Distance, ids: Sequence[UUID]) -> list[Record]:
+        """Points as they are written so far, with vectors; unknown ids are left out."""
+        with self._shard(distance) as shard:
+            return edge_shard.retrieve(shard, ids, with_vectors=True) if shard else []
+
+    def query(
+        self, distance: Distance, pooling: Pooling, vector: Vector, *, limit: int
+    ) -> list[ScoredPoint]:
+        """The nearest points among those written so far, compared with every one of them."""
+        with self._shard(distance) as shard:
+            if shard is None:
+                return []
+            plan = Plan(Stage(pooling, vector, EXACT))
+            return edge_search.nearest(shard, distance, plan, limit=limit, exclude=())
+
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces."""
         if self._base is None:
@@ -332,11 +351,18 @@ class EdgeWriter:
             copy_folder(self._paths(self._base.generation)[distance], path)
         return edge_shard.load_shard(path, images=self._base.images)
 
-    def _page(self, distance: Distance, offset: UUID | None) -> tuple[list[Record], UUID | None]:
-        if self._shards:
-            return edge_shard.page(self._shards[distance], offset, with_vectors=False)
-        assert self._base is not None
+    @contextmanager
+    def _shard(self, distance: Distance) -> Iterator[EdgeShard | None]:
+        """What is written so far: the generation in the making, the published one, or nothing."""
+        if self._shards or self._base is None:
+            yield self._shards.get(distance)
+            return
         with self._lease(self._base, distance).use() as shard:
+            yield shard
+
+    def _page(self, distance: Distance, offset: UUID | None) -> tuple[list[Record], UUID | None]:
+        with self._shard(distance) as shard:
+            assert shard is not None
             return edge_shard.page(shard, offset, with_vectors=False)
 
     def _acknowledge(self, points: int) -> None:

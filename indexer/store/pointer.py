@@ -19,6 +19,8 @@ from indexer.schema import IndexSpec
 from indexer.types import DatasetInfo, Distance
 from models.pooling import Pooling
 
+_ORDER = list(Pooling).index
+
 FORMAT = 1
 """Version of the file's layout."""
 
@@ -58,6 +60,7 @@ class Pointer:
             root=spec.root,
             synced_at=self.synced_at,
             engine=self.engine,
+            generation=self.generation,
         )
 
 
@@ -116,7 +119,10 @@ def _spec(content: Mapping[str, object]) -> IndexSpec:
         fingerprint=str(content["fingerprint"]),
         image_size=int(str(content["image_size"])),
         distances=tuple(Distance(distance) for distance in distances),
-        vector_sizes={Pooling(name): int(size) for name, size in sizes.items()},
+        # In the order of Pooling: a server does not keep the order of keys.
+        vector_sizes={
+            pooling: int(sizes[pooling]) for pooling in sorted(map(Pooling, sizes), key=_ORDER)
+        },
         source=str(content["source"]),
         root=str(content["root"]),
     )

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from indexer.schema import IndexSpec, point_id
+from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.store.presets import COARSE, Graph
 from indexer.types import Distance, Point
@@ -119,7 +120,7 @@ def filled_store(
         source="benchmark",
         root=str(folder),
     )
-    with closing(open_store(folder)) as store:
+    with closing(open_store(Settings(folder))) as store:
         with closing(store.writer(spec)) as writer:
             for block in tqdm(list(blocks(images, _BATCH)), desc=f"Storing for {distance}"):
                 writer.upsert([_point(row, collection) for row in range(block.start, block.stop)])

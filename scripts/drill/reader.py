@@ -11,6 +11,7 @@ from time import sleep
 
 import numpy as np
 
+from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.types import DatasetInfo, Distance
 from models.errors import SimilarityError
@@ -46,7 +47,7 @@ class Reader:
         self._running.result()  # raises what the thread did not expect
 
     def _run(self) -> None:
-        with closing(open_store(self._data_dir)) as store:
+        with closing(open_store(Settings(self._data_dir))) as store:
             for pooling, distance in cycle(product(STANDARD, Distance)):
                 if self._stopping.is_set():
                     return

@@ -1,4 +1,4 @@
-"""What every VectorStore does. A back end joins by an entry in BACK_ENDS."""
+"""What every VectorStore does. A back end joins by an entry in tests/back_ends.py."""
 
 from __future__ import annotations
 
@@ -24,20 +24,38 @@ from indexer.errors import (
     VectorSizeError,
 )
 from indexer.schema import IndexSpec, point_id
-from indexer.store import VectorStore, open_store
+from indexer.settings import KEY_VARIABLE
+from indexer.store import VectorStore
 from indexer.types import Distance, Point
 from models.pooling import Pooling
+from tests.back_ends import BACK_ENDS, KEY, NO_EFFECT_IN_MEMORY, BackEnd, back_end
 
 REPOSITORY = Path(__file__).parents[2]
-BACK_ENDS: dict[str, Callable[[Path], VectorStore]] = {"edge": open_store}
 SIZES = {Pooling.MAXPOOL: 2, Pooling.FLATTEN: 4}
 ALL_SIZES = SIZES | {p: 3 + i for i, p in enumerate(Pooling) if p not in SIZES}
 BOTH = tuple(Distance)
 
 
+pytestmark = [pytest.mark.filterwarnings(text) for text in NO_EFFECT_IN_MEMORY]
+
+
 @pytest.fixture(params=BACK_ENDS)
-def make_store(request: pytest.FixtureRequest, data: Path) -> Callable[[], VectorStore]:
-    return lambda: BACK_ENDS[request.param](data)
+def chosen(request: pytest.FixtureRequest, data: Path) -> Iterator[BackEnd]:
+    with back_end(request.param, data) as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def make_store(chosen: BackEnd) -> Callable[[], VectorStore]:
+    return chosen.open
+
+
+@pytest.fixture
+def elsewhere(chosen: BackEnd) -> tuple[str, ...]:
+    """Arguments of ``open_back_end`` for another process."""
+    if chosen.arguments is None:
+        pytest.skip(f"{chosen.name}: no other process can see it")
+    return chosen.arguments
 
 
 @pytest.fixture
@@ -100,11 +118,15 @@ def paths(store: VectorStore, dataset: str = "pets") -> list[str]:
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[str]:
     """Another process, with this module's helpers at hand."""
-    head = "import sys; from pathlib import Path; from tests.contract.test_store import *\n"
+    head = (
+        "import sys; from pathlib import Path; from tests.contract.test_store import *\n"
+        "from tests.back_ends import open_back_end\n"
+        "data, *server = sys.argv[1:]; store = open_back_end(Path(data), *server)\n"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", head + code, *arguments],
         cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), KEY_VARIABLE: KEY},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -278,6 +300,23 @@ def test_publish_without_a_change_only_renews_the_description(store: VectorStore
     assert paths(store) == ["a"]
 
 
+def test_a_writer_sees_what_it_has_written_so_far(store: VectorStore) -> None:
+    asked = np.array((2, 0), np.float32)
+    with closing(store.writer(spec())) as writer:
+        assert writer.retrieve(Distance.EUCLID, [ident("a")]) == []
+        assert writer.query(Distance.EUCLID, Pooling.MAXPOOL, asked, limit=3) == []
+        writer.upsert([point("a", 1, 0), point("b", 0, 3)])
+        found = writer.retrieve(Distance.EUCLID, [ident("b"), ident("none"), ident("a")])
+        assert [one.vectors[Pooling.MAXPOOL].tolist() for one in found] == [[0, 3], [1, 0]]
+        hits = writer.query(Distance.EUCLID, Pooling.MAXPOOL, asked, limit=1)
+        assert [(hit.payload["path"], hit.score) for hit in hits] == [("a", 1)]
+        writer.publish()
+    with closing(store.writer(spec())) as writer:  # and what it starts from
+        hits = writer.query(Distance.EUCLID, Pooling.MAXPOOL, asked, limit=1)
+        assert [(hit.payload["path"], hit.score) for hit in hits] == [("a", 1)]
+        assert len(writer.retrieve(Distance.COSINE, [ident("a"), ident("b")])) == 2
+
+
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
@@ -392,16 +431,16 @@ def test_unpublished_work_is_there_for_the_next_writer(store: VectorStore) -> No
 
 
 def test_points_acknowledged_to_a_killed_writer_are_there_for_the_next(
-    store: VectorStore, data: Path
+    store: VectorStore, elsewhere: tuple[str, ...]
 ) -> None:
     publish(store, point("a"))
     code = """
-writer = open_store(Path(sys.argv[1])).writer(spec())
+writer = store.writer(spec())
 for number in range(1000):
     writer.upsert([point(f"p{number}")])
     print(number, flush=True)
 """
-    with run_python(code, str(data)) as process:
+    with run_python(code, *elsewhere) as process:
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(25)]
         process.send_signal(signal.SIGKILL)
@@ -442,11 +481,12 @@ def test_drop_is_refused_while_the_dataset_is_written(store: VectorStore) -> Non
     assert paths(store) == ["a"]
 
 
-def test_two_processes_take_turns_in_reading(store: VectorStore, data: Path) -> None:
+def test_two_processes_take_turns_in_reading(
+    store: VectorStore, elsewhere: tuple[str, ...]
+) -> None:
     publish(store, *(point(f"p{number}") for number in range(50)))
     code = """
 import time
-store = open_store(Path(sys.argv[1]))
 until = time.time() + 1.5
 number = 0
 while time.time() < until:
@@ -456,7 +496,7 @@ while time.time() < until:
         print("started", flush=True)
 print(number)
 """
-    with run_python(code, str(data)) as process:
+    with run_python(code, *elsewhere) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         for _ in range(5):

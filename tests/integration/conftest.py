@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from indexer.pipeline import sync
+from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.types import SyncReport
 from models.checkpoint import save_checkpoint
@@ -22,7 +23,7 @@ from tests.fake_encoder import FakeEncoder, make_checkpoint
 
 @pytest.fixture
 def store(data: Path) -> Iterator[VectorStore]:
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         yield store
 
 

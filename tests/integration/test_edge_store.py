@@ -14,6 +14,7 @@ import pytest
 
 from indexer.errors import CollectionBusyError, DamagedIndexError, DataFolderError, StoreError
 from indexer.schema import IndexSpec, point_id
+from indexer.settings import Settings
 from indexer.store import edge_lease, edge_shard, open_store
 from indexer.store.edge import EdgeStore
 from indexer.types import Distance, Point
@@ -205,7 +206,7 @@ def test_an_idle_shard_is_let_go_and_opened_again(
 
 def test_a_data_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    store = open_store(tmp_path / "file" / "data")
+    store = open_store(Settings(tmp_path / "file" / "data"))
     with pytest.raises(DataFolderError, match=r"cannot be written: Not a directory.*--data-dir"):
         store.writer(SPEC)
     with pytest.raises(DataFolderError, match="cannot be read"):

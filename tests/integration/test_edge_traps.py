@@ -56,6 +56,7 @@ import qdrant_edge as edge
 
 from indexer.errors import StoreError
 from indexer.schema import PAYLOAD_INDEXES, IndexSpec, point_id
+from indexer.settings import Settings
 from indexer.store import edge_shard, open_store
 from indexer.store.edge import EdgeStore
 from indexer.types import Distance, Point
@@ -204,7 +205,7 @@ def test_a_machine_without_the_engine_is_told_what_has_one(
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(StoreError, match=r"qdrant_edge.*wheels for Linux"):
-        open_store(data)
+        open_store(Settings(data))
 
 
 def test_the_engine_is_pinned_and_written_into_the_index(store: EdgeStore) -> None:

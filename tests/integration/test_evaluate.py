@@ -16,6 +16,7 @@ from PIL import Image
 from indexer.copy_evaluation import ORIGINALS, choose_originals, evaluate_copies, original_ranks
 from indexer.errors import CheckpointMismatchError
 from indexer.pipeline import sync
+from indexer.settings import Settings
 from indexer.store import open_store
 from indexer.types import Distance
 from models.baselines import random_encoder
@@ -43,7 +44,7 @@ def index(
         save_checkpoint(
             checkpoint, model, Preprocess(32, RECIPE.mean, RECIPE.std), whitening=whitening
         )
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         source = open_source(str(folder), workspace=data / "sources")
         encoder = Encoder.load(checkpoint)
         sync(
@@ -167,7 +168,7 @@ def test_copies_can_be_asked_for_with_labels(
 def test_copies_need_the_encoder_of_the_index(indexed: Path) -> None:
     other = random_encoder("model1", RECIPE, image_size=32, seed=9)
     with (
-        closing(open_store(indexed)) as store,
+        closing(open_store(Settings(indexed))) as store,
         pytest.raises(CheckpointMismatchError, match="made with model1-"),
     ):
         evaluate_copies(store, "photos", other, progress=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.schema import IndexSpec
+from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.types import Distance, Point, SyncReport
 from scripts.drill.differences import differences
@@ -42,7 +43,7 @@ def test_every_difference_of_two_indexes_is_found(
     run: Callable[..., SyncReport], store: VectorStore, tmp_path: Path
 ) -> None:
     run()
-    with closing(open_store(tmp_path / "other")) as other:
+    with closing(open_store(Settings(tmp_path / "other"))) as other:
         spec = _copy(store, other)
         assert differences(other, store, "photos") == []
         first, second, *_ = list(store.scroll("photos", Distance.EUCLID, with_vectors=True))

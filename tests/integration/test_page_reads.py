@@ -13,6 +13,7 @@ import qdrant_edge
 
 from indexer.pipeline import sync
 from indexer.search import Searcher
+from indexer.settings import Settings
 from indexer.store import open_store
 from indexer.types import Distance
 from models.pooling import STANDARD
@@ -29,7 +30,7 @@ WRITING = ("create", "update", "optimize", "flush")
 def searcher(data: Path, photos: Path, tmp_path: Path) -> Iterator[Searcher]:
     """Over an index that another writer has published and closed."""
     checkpoint = make_checkpoint(tmp_path / "checkpoint", "first")
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         sync(
             open_source(str(photos), workspace=data / "sources"),
             FakeEncoder.load(checkpoint),

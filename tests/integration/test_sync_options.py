@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from indexer.cli import main
+from indexer.settings import Settings
 from indexer.store import open_store
 from indexer.types import Distance
 from tests.archive_builders import BUILDERS, Item
@@ -57,7 +58,7 @@ def sync(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> Sync
 
 
 def stored(data: Path, distance: Distance = Distance.EUCLID) -> dict[str, Mapping[str, Any]]:
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         records = list(store.scroll("photos", distance))
         found = store.retrieve("photos", distance, [r.id for r in records], with_vectors=True)
         return {

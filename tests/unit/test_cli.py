@@ -380,7 +380,7 @@ def test_a_reader_that_stops_listening_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
-    def fail(_: Path) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("indexer.store.open_store", fail)

@@ -16,6 +16,7 @@ from indexer.commands.group import METHODS
 from indexer.errors import InvalidRequestError
 from indexer.grouping import GroupingMethod, find_groups, store_groups
 from indexer.schema import IndexSpec, point_id
+from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.types import Distance, Point
 from models.pooling import Pooling
@@ -58,7 +59,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(data: Path) -> Iterator[VectorStore]:
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         publish(store, points())
         yield store
 
@@ -109,7 +110,7 @@ def test_images_far_from_all_others_are_in_no_group_of_hdbscan(store: VectorStor
 
 
 def test_without_labels_groups_are_named_by_their_representative_alone(data: Path) -> None:
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         publish(store, points(labelled=False))
         grouping = find_groups(store, "pets")
     assert grouping.agreement is None
@@ -122,7 +123,7 @@ def test_equal_seeds_give_equal_groups_whatever_the_length_of_vectors(
 ) -> None:
     first = find_groups(store, "pets", count=9, seed=3)
     assert find_groups(store, "pets", count=9, seed=3) == first
-    with closing(open_store(tmp_path / "other")) as other:
+    with closing(open_store(Settings(tmp_path / "other"))) as other:
         publish(other, points(length=1000))
         assert dict(find_groups(other, "pets", seed=3).members) == dict(
             find_groups(store, "pets", seed=3).members
@@ -178,7 +179,7 @@ def test_the_command_shows_and_stores_groups(
     shown = json.loads(capsys.readouterr().out)
     assert [group["images"] for group in shown["groups"]] == list(IMAGES.values())
     assert len(shown["members"]) == 90
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         assert all("group" not in r.payload for r in store.scroll("pets", Distance.COSINE))
     assert main(arguments) == 0
     printed = capsys.readouterr()
@@ -187,7 +188,7 @@ def test_the_command_shows_and_stores_groups(
         for number, (kind, images) in enumerate(IMAGES.items(), 1)
     ]
     assert "adjusted Rand index 1.000" in printed.err
-    with closing(open_store(data)) as store:
+    with closing(open_store(Settings(data))) as store:
         numbers = [record.payload["group"] for record in store.scroll("pets", Distance.COSINE)]
     assert sorted(numbers) == [1] * 40 + [2] * 30 + [3] * 20
 

@@ -28,3 +28,33 @@ def test_an_empty_variable_counts_as_none() -> None:
 def test_a_port_that_is_none_is_refused_by_its_variable(port: str) -> None:
     with pytest.raises(InvalidRequestError, match="IMAGE_SIMILARITY_PORT"):
         Settings.resolve(environment={"IMAGE_SIMILARITY_PORT": port})
+
+
+# --- the server
+
+
+def test_the_index_is_embedded_unless_a_server_is_named() -> None:
+    environment = {"QDRANT_URL": "http://localhost:6333/", "QDRANT_API_KEY": "secret"}
+    assert Settings.resolve(environment={}).qdrant_url is None
+    assert Settings.resolve(environment={"QDRANT_URL": ""}).qdrant_url is None
+    settings = Settings.resolve(environment=environment)
+    assert (settings.qdrant_url, settings.qdrant_api_key) == ("http://localhost:6333", "secret")
+    named = Settings.resolve(qdrant_url="https://q.example", environment=environment)
+    assert named.qdrant_url == "https://q.example"
+
+
+def test_the_key_is_not_shown() -> None:
+    settings = Settings.resolve(environment={"QDRANT_API_KEY": "a-secret-key"})
+    assert "a-secret-key" not in repr(settings)
+
+
+@pytest.mark.parametrize("url", ["localhost:6333", "ftp://host", "http://", "6333"])
+def test_a_url_that_is_none_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"http://127\.0\.0\.1:6333"):
+        Settings.resolve(environment={"QDRANT_URL": url})
+
+
+def test_a_password_in_the_url_is_refused_without_repeating_it() -> None:
+    with pytest.raises(InvalidRequestError, match="QDRANT_API_KEY") as refused:
+        Settings.resolve(qdrant_url="http://me:hunter2@host:6333", environment={})
+    assert "hunter2" not in str(refused.value)
