@@ -25,6 +25,7 @@ from tests.fake_encoder import FakeEncoder
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = 3
+TWO_STAGES = "two stages, 500 candidates"
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_the_page_is_what_its_script_writes_of_what_was_measured() -> None:
 def test_the_presets_found_what_they_promise_on_real_images() -> None:
     rows = [row for content in results() for row in rows_of(content)]
     large = [row for row in rows if row["images"] >= SIZE_CLASSES.many]
-    assert {row["preset"] for row in large} >= {"graph", "two stages, 500 candidates"}
+    assert {row["preset"] for row in large} == {"graph", "graph over int8", TWO_STAGES}
     for row in rows:
         if row["way"] == "store":
             assert row["ann_recall_at_8"] >= (0.98 if row in large else 0.999)
