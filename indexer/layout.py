@@ -90,15 +90,20 @@ class DataFolder:
             ) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content``: a reader, or a crash, sees the old or the new, whole."""
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace ``path`` by ``content``: a reader, or a crash, sees the old or the new, whole.
+
+    Without ``durable`` that holds for readers and a killed process; a power cut may leave an empty
+    file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(name).chmod(0o644)  # mkstemp's 0600 would hide the file from other users' tools
         Path(name).replace(path)
     except BaseException:

@@ -23,7 +23,12 @@ from indexer.schema import check_poolings
 from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.store.presets import COARSE
-from indexer.thumbnails import THUMBNAIL_SIDE, thumbnail_path, write_thumbnail
+from indexer.thumbnails import (
+    THUMBNAIL_SIDE,
+    is_thumbnail,
+    thumbnail_path,
+    write_thumbnail,
+)
 from indexer.types import (
     DatasetInfo,
     Distance,
@@ -220,7 +225,7 @@ class Searcher:
         record = self._stored(dataset, point)
         sha256, details = str(record.payload["sha256"]), _details(record)
         path = thumbnail_path(self._folder.thumbnails, sha256)
-        if path.is_file():
+        if is_thumbnail(path):
             return path
         original = self._original(dataset, record)
         try:

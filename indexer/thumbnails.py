@@ -29,18 +29,42 @@ def thumbnail_path(folder: Path, sha256: str) -> Path:
     return folder / sha256[:2] / f"{sha256}.webp"
 
 
+def is_thumbnail(path: Path) -> bool:
+    """Whether a thumbnail is there. An empty file is none: a power cut may leave one."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
 def write_thumbnail(image: Image.Image, folder: Path, sha256: str) -> Path:
-    """Write the thumbnail of an RGB image, unless it is there; returns its path."""
+    """Write the thumbnail of an RGB image, unless it is there; returns its path.
+
+    It is not waited for until it is on the disk, which takes longer than making it: one that gets
+    lost is made again when it is asked for.
+    """
     path = thumbnail_path(folder, sha256)
-    if not path.exists():
-        write_atomically(path, make_thumbnail(image))
+    if not is_thumbnail(path):
+        write_atomically(path, make_thumbnail(image), durable=False)
     return path
 
 
 def make_thumbnail(image: Image.Image) -> bytes:
     """The WebP file of an RGB image's thumbnail."""
-    small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=2.0)
     content = io.BytesIO()
-    small.save(content, "WEBP", quality=80, method=2)
+    # Method 0 takes half the time of the usual 4, for files a sixth larger that look the same.
+    _shrunk(image).save(content, "WEBP", quality=80, method=0)
     return content.getvalue()
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    from PIL.Image import fromarray
+
+    from models.preprocess import resample
+
+    scale = THUMBNAIL_SIDE / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    small = resample(image, height=height, width=width, kernel="bicubic")
+    return fromarray(small.permute(1, 2, 0).contiguous().numpy())

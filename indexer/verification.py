@@ -20,7 +20,7 @@ from indexer.failures import read_ledger
 from indexer.layout import DataFolder
 from indexer.schema import SCHEMA_VERSION, point_id
 from indexer.store.base import VectorStore
-from indexer.thumbnails import thumbnail_path
+from indexer.thumbnails import is_thumbnail, thumbnail_path
 from indexer.types import DatasetInfo, Record
 from indexer.vector_checks import StoredVectors, re_encoded, stored_ann_recall
 from models.errors import EmptySourceError, SimilarityError, SourceError
@@ -247,7 +247,7 @@ def check_thumbnails(subject: Subject) -> Answer:
     """Every stored image has its thumbnail."""
     folder = subject.folder.thumbnails
     missing = sum(
-        not thumbnail_path(folder, str(record.payload["sha256"])).is_file()
+        not is_thumbnail(thumbnail_path(folder, str(record.payload["sha256"])))
         for record in subject.records.values()
     )
     detail = f"{missing:,} of {len(subject.records):,} are missing"

@@ -1,11 +1,13 @@
 import hashlib
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from indexer.phash import perceptual_hash
-from indexer.thumbnails import thumbnail_path, write_thumbnail
+from indexer.thumbnails import is_thumbnail, make_thumbnail, thumbnail_path, write_thumbnail
 
 SHA256 = hashlib.sha256(b"image").hexdigest()
 
@@ -32,6 +34,30 @@ def test_a_thumbnail_that_exists_is_kept(tmp_path: Path) -> None:
     before = path.read_bytes()
     write_thumbnail(Image.new("RGB", (30, 20), "red"), tmp_path, SHA256)
     assert path.read_bytes() == before
+
+
+def test_an_empty_file_as_a_power_cut_leaves_is_made_anew(tmp_path: Path) -> None:
+    path = thumbnail_path(tmp_path, SHA256)
+    path.parent.mkdir()
+    assert not is_thumbnail(path)
+    path.touch()
+    assert not is_thumbnail(path)
+    write_thumbnail(Image.new("RGB", (30, 20), "teal"), tmp_path, SHA256)
+    assert is_thumbnail(path)
+
+
+@pytest.mark.parametrize("size", [(700, 400), (257, 901), (2000, 3)])
+def test_a_thumbnail_looks_as_pillow_would_shrink_it(size: tuple[int, int]) -> None:
+    fractal = Image.effect_mandelbrot(size, (-2, -1.5, 1, 1.5), 100)
+    image = Image.merge("RGB", [fractal, fractal.rotate(180), fractal.transpose(1)])
+    with Image.open(io.BytesIO(make_thumbnail(image))) as small:
+        oracle = image.resize(small.size, Image.Resampling.BICUBIC)
+        kept = io.BytesIO()
+        oracle.save(kept, "WEBP", quality=80, method=0)
+        with Image.open(kept) as expected:
+            apart = np.asarray(small, np.float64) - np.asarray(expected, np.float64)
+    assert max(small.size) == 256
+    assert np.sqrt((apart**2).mean()) < 1.5, "in levels of 255"
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n"])
