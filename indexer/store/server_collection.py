@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 from qdrant_client import QdrantClient, models
 
+from indexer.errors import StoreError
 from indexer.schema import PAYLOAD_INDEXES
 from indexer.store.presets import Graph, Int8, SearchPreset, preset
 from indexer.store.server_link import Link
@@ -140,8 +141,21 @@ def _shape(graph: Graph, int8: Int8 | None, wanted: Quantization | None) -> mode
 
 
 def is_at_rest(link: Link, name: str) -> bool:
-    """Whether nothing is being built in ``name``."""
+    """Whether nothing is being built in ``name``.
+
+    Raises:
+        StoreError: the server gave up building.
+    """
     found = link.call(f"looking at {name}", lambda client: client.get_collection(name))
+    if found.status == models.CollectionStatus.RED:
+        raise StoreError(f"{link.url} cannot build {name}: {found.optimizer_status}")
+    if found.status == models.CollectionStatus.GREY:  # a restarted server waits for a change
+        link.call(
+            f"waking {name}",
+            lambda client: client.update_collection(
+                name, optimizers_config=models.OptimizersConfigDiff()
+            ),
+        )
     return found.status == models.CollectionStatus.GREEN
 
 

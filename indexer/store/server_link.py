@@ -11,7 +11,7 @@ import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -131,24 +131,22 @@ def connect(url: str, api_key: str | None) -> Link:
     parts = urlsplit(url)
     if api_key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         _logger.warning("the API key travels to %s unencrypted: use https://", url)
-    rest = _client(url, api_key, prefer_grpc=False)
-    link = Link(rest, url, engine="", secret=api_key or "")
+    client = _client(url, api_key, prefer_grpc=True)
+    link = Link(client, url, engine="", secret=api_key or "")
     try:
-        with link.errors("connecting"):
-            found = rest.info()
+        with link.errors("connecting"):  # over REST, whatever the client prefers
+            found = client.http.service_api.root()
             _check_version(url, found.title, found.version)
-            rest.get_aliases()  # what the greeting does not ask for: the key
+            client.http.aliases_api.get_collections_aliases()  # the greeting asks for no key
     except BaseException:
-        rest.close()
+        client.close()
         raise
     engine = f"qdrant {found.version}"
-    fast = _client(url, api_key, prefer_grpc=True)
-    if not _grpc_answers(fast, found.version):
-        fast.close()
-        _logger.info("%s: no gRPC on the next port, using REST", url)
-        return Link(rest, url, engine, secret=api_key or "")
-    rest.close()
-    return Link(fast, url, engine, GRPC_BATCH_BYTES, 4, secret=api_key or "")
+    if _grpc_answers(client, found.version):
+        return replace(link, engine=engine, batch_bytes=GRPC_BATCH_BYTES, float_bytes=4)
+    client.close()
+    _logger.info("%s: no gRPC on the next port, using REST", url)
+    return replace(link, client=_client(url, api_key, prefer_grpc=False), engine=engine)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -175,6 +173,7 @@ def _client(url: str, api_key: str | None, *, prefer_grpc: bool) -> QdrantClient
             prefer_grpc=prefer_grpc,
             timeout=TIMEOUT_SECONDS,
             check_compatibility=False,  # done in `_check_version`, as an error
+            verify=url.startswith("https:"),  # else certificates are read that nobody needs
         )
 
 

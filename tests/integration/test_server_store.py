@@ -15,6 +15,7 @@ from qdrant_client import models
 
 from indexer.errors import CollectionBusyError, DatasetNotIndexedError, StoreError
 from indexer.schema import PAYLOAD_INDEXES
+from indexer.store import server_collection as collection
 from indexer.store import server_lease, server_writer
 from indexer.store.presets import Graph, SizeClasses
 from indexer.store.server import ServerStore
@@ -416,6 +417,41 @@ def test_a_building_server_is_waited_for(link: Link, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(server_writer.collection, "is_at_rest", lambda *_: next(at_rest))
     publish(ServerStore(link, classes=SMALL), point("a"), point("b"))
     assert list(at_rest) == []
+
+
+def status(monkeypatch: pytest.MonkeyPatch, client: Recording, *found: str) -> None:
+    """What the server says of its collections, from now on."""
+    original, answers = client.client.get_collection, iter(found)
+
+    def get_collection(name: str) -> models.CollectionInfo:
+        info = original(name)
+        return info.model_copy(update={"status": next(answers, "green")})
+
+    monkeypatch.setattr(client.client, "get_collection", get_collection)
+
+
+def test_a_server_that_was_restarted_meanwhile_is_woken(
+    store: ServerStore, link: Link, client: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, point("a"))
+    client.calls.clear()
+    status(monkeypatch, client, "grey", "yellow", "green")
+    name = GENERATIONS[1][0]
+    assert [collection.is_at_rest(link, name) for _ in range(3)] == [False, False, True]
+    assert len(arranged(client)) == 1
+
+
+def test_a_server_that_gives_up_building_ends_the_sync_and_publishes_nothing(
+    link: Link, client: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(server_writer.collection, "arrange", lambda *_: True)
+    with closing(ServerStore(link).writer(spec())) as writer:
+        writer.upsert([point("a")])
+        status(monkeypatch, client, "red")
+        with pytest.raises(StoreError, match="cannot build pets__"):
+            writer.publish()
+    assert aliases(client) == {}
 
 
 def asked(client: Recording) -> dict[str, Any]:
