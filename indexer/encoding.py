@@ -2,17 +2,16 @@
 
 On a CPU each worker decodes, encodes and pools one image by itself with one intra-op thread. That
 keeps all cores at work without handing tensors around, and is a third faster than splitting the
-work by step. A GPU wants many images at once: then workers decode ahead, and batches are encoded
-as they fill.
+work by step. A GPU wants many images in one call: there workers only read files, and one more
+thread encodes batch after batch while the next is being read.
 """
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from indexer.reading import failed_file, hash_file, image_payload, read_image
 from indexer.schema import point_id
 from indexer.thumbnails import write_thumbnail
 from indexer.types import FailedFile, Payload, Point
+from indexer.workload import Workload
 from models.errors import UnreadableImageError
 from models.images import MAX_MEGAPIXELS
 from models.pooling import Pooling
@@ -33,37 +33,9 @@ if TYPE_CHECKING:
     from indexer.types import Vector
     from models.preprocess import Preprocess
 
-GPU_BATCH = 64
-"""Images that a GPU encodes at once unless the user says otherwise."""
-_MOST_WORKERS = 8
-_WINDOW = 4
+_BATCHES_AHEAD = 2
 T = TypeVar("T")
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """How many images are worked on at once. Results do not depend on it, beyond rounding.
-
-    Attributes:
-        workers: threads that read files; by default one per core, 8 at most.
-        batch_size: images encoded at once; by default 1 on a CPU and GPU_BATCH on a GPU.
-    """
-
-    workers: int | None = None
-    batch_size: int | None = None
-
-    @property
-    def threads(self) -> int:
-        """Number of workers."""
-        return self.workers or min(_MOST_WORKERS, os.cpu_count() or 1)
-
-    def batch(self, encoder: ImageEncoder) -> int:
-        """Number of images that ``encoder`` gets at once."""
-        return self.batch_size or (1 if encoder.device_type == "cpu" else GPU_BATCH)
-
-
-USUAL_WORKLOAD = Workload()
 
 
 class ImageEncoder(Protocol):
@@ -75,7 +47,7 @@ class ImageEncoder(Protocol):
 
     @property
     def device_type(self) -> str:
-        """Where it computes: "cpu", "cuda", ..."""
+        """The kind of device that it runs on: ``cpu``, ``cuda`` or another of PyTorch's."""
         ...
 
     @property
@@ -100,7 +72,7 @@ class ReadFile:
     Attributes:
         file: which.
         pixels: the encoder's input. uint8, shape (3, S, S).
-        payload: all but the norms of the vectors.
+        payload: all but the lengths of the vectors.
     """
 
     file: ImageFile
@@ -115,7 +87,7 @@ class FileEncoder:
     Attributes:
         dataset: name of the dataset.
         encoder: what encodes.
-        poolings: the vectors that the point gets.
+        poolings: the vectors that the points get.
         thumbnails: folder of the thumbnails.
         max_megapixels: larger images are refused.
     """
@@ -127,41 +99,35 @@ class FileEncoder:
     max_megapixels: float = MAX_MEGAPIXELS
 
     def __call__(
-        self, files: Sequence[ImageFile], workload: Workload = USUAL_WORKLOAD
+        self, files: Iterable[ImageFile], workload: Workload
     ) -> Iterator[Point | FailedFile]:
-        """The point of each file in order, or why there is none."""
-        size = workload.batch(self.encoder)
-        if size == 1:
-            yield from in_parallel(self.point, files, workers=workload.threads)
-            return
-        reading = in_parallel(self.read, files, workers=workload.threads)
-        while batch := list(islice(reading, size)):
-            yield from self._points(batch)
+        """The point of each file, in order, or why there is none."""
+        if workload.batch_size == 1:
+            return in_parallel(self.point, files, workload)
+        return self._points_by_batch(files, workload)
 
     def point(self, file: ImageFile) -> Point | FailedFile:
         """Read and encode one file."""
-        return self._points([self.read(file)])[0]
+        return self.encode([self.read(file)])[0]
 
     def read(self, file: ImageFile) -> ReadFile | FailedFile:
-        """Everything but the encoding."""
+        """All that comes before encoding, and the thumbnail."""
         try:
-            return self._read(file)
+            sha256 = hash_file(file.path)
+            opened = read_image(
+                file.path, self.encoder.preprocess, max_megapixels=self.max_megapixels
+            )
         except UnreadableImageError as error:
             return failed_file(file, error)
-
-    def _read(self, file: ImageFile) -> ReadFile:
-        sha256 = hash_file(file.path)
-        opened = read_image(file.path, self.encoder.preprocess, max_megapixels=self.max_megapixels)
-        pixels = self.encoder.preprocess.pixels(opened.image)
         payload = image_payload(self.dataset, file, opened, sha256)
         write_thumbnail(opened.image, self.thumbnails, sha256)
-        return ReadFile(file, pixels, payload)
+        return ReadFile(file, self.encoder.preprocess.pixels(opened.image), payload)
 
-    def _points(self, batch: Sequence[ReadFile | FailedFile]) -> list[Point | FailedFile]:
-        """Encode at once what could be read."""
-        rows = self._vectors([each.pixels for each in batch if isinstance(each, ReadFile)])
+    def encode(self, batch: Sequence[ReadFile | FailedFile]) -> list[Point | FailedFile]:
+        """Points of what could be read, encoded in one call; the rest stays what it is."""
+        vectors = self._vectors([each.pixels for each in batch if isinstance(each, ReadFile)])
         return [
-            each if isinstance(each, FailedFile) else self._point(each, next(rows))
+            self._point(each, next(vectors)) if isinstance(each, ReadFile) else each
             for each in batch
         ]
 
@@ -170,9 +136,9 @@ class FileEncoder:
         import torch
 
         if images:
-            pooled = self.encoder.vectors(torch.stack(tuple(images)), self.poolings)
+            rows = self.encoder.vectors(torch.stack(tuple(images)), self.poolings)
             for row in range(len(images)):
-                yield {pooling: vectors[row] for pooling, vectors in pooled.items()}
+                yield {pooling: vectors[row] for pooling, vectors in rows.items()}
 
     def _point(self, read: ReadFile, vectors: Mapping[Pooling, Vector]) -> Point | FailedFile:
         import numpy as np
@@ -182,9 +148,22 @@ class FileEncoder:
             norm = float(np.linalg.norm(vector))
             if not 0 < norm < float("inf"):
                 reason = "all zero" if norm == 0 else "not finite"
-                return FailedFile(read.file.relative_path, f"its {pooling} vector is {reason}")
+                useless = UnreadableImageError(read.file.path, f"its {pooling} vector is {reason}")
+                return failed_file(read.file, useless)
             payload[f"norm_{pooling}"] = norm
         return Point(point_id(self.dataset, read.file.relative_path), vectors, payload)
+
+    def _points_by_batch(
+        self, files: Iterable[ImageFile], workload: Workload
+    ) -> Iterator[Point | FailedFile]:
+        with (
+            one_thread_each(),
+            closing(_ahead(self.read, files, workload.workers, workload.ahead)) as reading,
+        ):
+            batches = iter(lambda: list(islice(reading, workload.batch_size)), [])
+            with closing(_ahead(self.encode, batches, 1, _BATCHES_AHEAD)) as encoding:
+                for points in encoding:
+                    yield from points
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +183,27 @@ class FileCheck:
 
 
 def in_parallel(
-    work: Callable[[Item], T], items: Iterable[Item], *, workers: int | None = None
+    work: Callable[[Item], T], items: Iterable[Item], workload: Workload | None = None
 ) -> Iterator[T]:
     """``work`` of every item, in order, on all cores; only a few results wait at a time."""
-    workers = workers or USUAL_WORKLOAD.threads
+    workload = workload or Workload.on("cpu")
+    with (
+        one_thread_each(),
+        closing(_ahead(work, items, workload.workers, workload.ahead)) as results,
+    ):
+        yield from results
+
+
+def _ahead(
+    work: Callable[[Item], T], items: Iterable[Item], workers: int, ahead: int
+) -> Generator[T]:
+    """``work`` of every item, in order; up to ``ahead`` are begun before their turn."""
     waiting: deque[Future[T]] = deque()
-    with one_thread_each(), ThreadPoolExecutor(workers, thread_name_prefix="encode") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="encode") as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) >= _WINDOW * workers:
+                if len(waiting) >= ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -18,14 +18,7 @@ from tqdm import tqdm
 
 from indexer.changes import Changes, Rewrite, find_changes
 from indexer.emptiness import EmptinessGuard
-from indexer.encoding import (
-    USUAL_WORKLOAD,
-    FileCheck,
-    FileEncoder,
-    ImageEncoder,
-    Workload,
-    in_parallel,
-)
+from indexer.encoding import FileCheck, FileEncoder, ImageEncoder, in_parallel
 from indexer.errors import DamagedIndexError, DatasetNotIndexedError, InvalidRequestError
 from indexer.failures import FailureLedger, read_ledger, reader_of, write_ledger
 from indexer.layout import DataFolder
@@ -35,6 +28,7 @@ from indexer.schema import IndexSpec, check_dataset, point_id
 from indexer.store.base import IndexWriter, VectorStore
 from indexer.tally import Tally
 from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
+from indexer.workload import Workload
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.images import MAX_MEGAPIXELS
 from models.pooling import STANDARD, Pooling
@@ -58,7 +52,7 @@ def sync(
     poolings: Sequence[Pooling] = (),
     limit: int | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
-    workload: Workload = USUAL_WORKLOAD,
+    workload: Workload | None = None,
     retry: bool = False,
     allow_empty: bool = False,
     dry_run: bool = False,
@@ -79,7 +73,7 @@ def sync(
             Other ones than it has need every image encoded again.
         limit: look at the first files only; the images of the others stay as they are.
         max_megapixels: larger images are left out; stored ones stay while they are unchanged.
-        workload: how many images are worked on at once.
+        workload: how many images are worked on at once; by default what suits the encoder's device.
         retry: look at nothing but the files that failed before, and try them again.
         allow_empty: take a source without the images that are indexed at its word; otherwise it is
             a fault, such as a drive that is not mounted.
@@ -123,7 +117,7 @@ def sync(
         limit=limit,
         guard=EmptinessGuard(source, name, published.images if published else 0, allow_empty),
         max_megapixels=max_megapixels,
-        workload=workload,
+        workload=workload or Workload.on(encoder.device_type),
         progress=progress,
     )
     if dry_run:
@@ -228,7 +222,7 @@ class _Sync:
                 self.stored = {record.id: record for record in records}
             changes = self._changes()
             check = FileCheck(self.encoder.preprocess, self.max_megapixels)
-            checked = in_parallel(check, changes.encode, workers=self.workload.threads)
+            checked = in_parallel(check, changes.encode, self.workload)
             for file, failure in self._bar("checking", checked, changes.encode):
                 self._count(file, failure)
             self.tally.count_rewrites([*changes.moved, *changes.touched])

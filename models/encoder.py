@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.autoencoder import ConvAutoencoder
 from models.blocks import fold_batch_norm
@@ -19,13 +19,17 @@ from models.checkpoint import (
     stored_tensors,
 )
 from models.device import choose_device
-from models.errors import RuntimeMissingError
+from models.errors import DeviceMemoryError
+from models.networks import open_network
+from models.onnx_graph import OnnxGraph
 from models.pooler import Pooler
 from models.pooling import LatentShape, Pooling
 from models.preprocess import Preprocess
-from models.runtimes import OnnxEncoder, Runtime, onnx_is_installed
+from models.runtimes import Runtime
 from models.whitening import Whitening
-from models.word_fitting import has_words
+
+GRAPH_FILE = "encoder.onnx"
+"""In the folder of a checkpoint; it follows from the weights and may be deleted."""
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +45,11 @@ class Encoder:
         whitening: makes ``whitened`` vectors; there are none without it.
         fingerprint: 64 hex digits over weights and preprocessing; computed when not given.
         device: where to run, as :func:`models.device.choose_device` takes it.
-        runtime: what runs it; ONNX Runtime on the CPU only.
+        runtime: what runs it there.
+        kept_graph: file that ONNX Runtime's graph is kept in, so as to be made only once.
 
     Raises:
-        RuntimeMissingError: ``runtime`` is ``onnx``, and that is not installed, or not for
-            ``device``.
+        RuntimeUnusableError: ``runtime`` is ``onnx``, and it cannot be used.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Encoder:
         fingerprint: str | None = None,
         device: str = "auto",
         runtime: Runtime = Runtime.TORCH,
+        kept_graph: Path | None = None,
     ) -> None:
         self.arch = model.architecture.name
         self.preprocess = preprocess
@@ -70,26 +75,25 @@ class Encoder:
         self._pooler = Pooler(
             self.latent_shape, None if whitening is None else whitening.to(self._device)
         )
-        self.runtime = _chosen(runtime, encoder, self._device)
-        self._latent: Callable[[Tensor], Tensor]
-        if self.runtime is Runtime.ONNX:
-            self._latent = OnnxEncoder(encoder, preprocess.image_size)
-        else:
-            # Channels last is 1.4-1.5 times as fast as PyTorch's default layout on a CPU.
-            self._latent = encoder.to(
-                self._device,
-                memory_format=torch.channels_last,  # type: ignore[call-overload]
-            )
+        self._network = open_network(
+            encoder,
+            preprocess.image_size,
+            device=self._device,
+            runtime=runtime,
+            kept_graph=kept_graph,
+        )
 
     @classmethod
     def load(
-        cls, checkpoint: Path, *, device: str = "auto", runtime: Runtime = Runtime.TORCH
+        cls, checkpoint: Path, *, device: str = "auto", runtime: Runtime = Runtime.AUTO
     ) -> Self:
         """Load the encoder of the checkpoint folder ``checkpoint``.
 
+        A graph for ONNX Runtime is kept beside the weights.
+
         Raises:
             CheckpointError: no checkpoint there, or a damaged one.
-            RuntimeMissingError: as for the constructor.
+            RuntimeUnusableError: ``runtime`` is ``onnx``, and it cannot be used.
         """
         loaded = load_checkpoint(checkpoint)
         return cls(
@@ -99,17 +103,23 @@ class Encoder:
             fingerprint=loaded.info.fingerprint,
             device=device,
             runtime=runtime,
+            kept_graph=checkpoint / GRAPH_FILE,
         )
+
+    @property
+    def device_type(self) -> str:
+        """The kind of device that it runs on: ``cpu``, ``cuda`` or another of PyTorch's."""
+        return self._device.type
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs it, ``torch`` or ``onnx``."""
+        return Runtime.ONNX if isinstance(self._network, OnnxGraph) else Runtime.TORCH
 
     @property
     def name(self) -> str:
         """As :func:`models.checkpoint.checkpoint_name` makes it."""
         return checkpoint_name(self.arch, self.fingerprint)
-
-    @property
-    def device_type(self) -> str:
-        """Where it computes: "cpu", "cuda", ..."""
-        return self._device.type
 
     @property
     def vector_sizes(self) -> Mapping[Pooling, int]:
@@ -119,12 +129,13 @@ class Encoder:
     @torch.inference_mode()
     def encode(self, pixels: Tensor) -> Tensor:
         """uint8 (B, 3, S, S) -> latent float32 (B, C, H, W)."""
-        if self.device_type == "cuda":  # from pinned memory, copies overlap with computing
-            pixels = pixels.pin_memory().to(self._device, non_blocking=True)
-        images = self.preprocess.normalize(pixels.to(self._device))
-        if self.runtime is Runtime.TORCH:
-            images = images.contiguous(memory_format=torch.channels_last)
-        return self._latent(images).contiguous()
+        return self._network(self.preprocess.normalize(self._moved(pixels)))
+
+    def _moved(self, pixels: Tensor) -> Tensor:
+        """On the device; from pinned memory the copy goes on beside the computation before it."""
+        if self._device.type == "cuda":
+            return pixels.pin_memory().to(self._device, non_blocking=True)
+        return pixels.to(self._device)
 
     @torch.inference_mode()
     def vectors(
@@ -134,20 +145,14 @@ class Encoder:
 
         Raises:
             PoolingError: a pooling that is not in ``vector_sizes``.
+            DeviceMemoryError: too many images for the device at once.
         """
-        latent = self.encode(pixels)
         pool = self._pooler.pool
-        return {pooling: pool(latent, pooling).cpu().numpy() for pooling in poolings}
-
-
-def _chosen(runtime: Runtime, encoder: nn.Module, device: torch.device) -> Runtime:
-    """TORCH or ONNX. Visual words stay with PyTorch, where they take half the time."""
-    on_cpu = device.type == "cpu"
-    if runtime is Runtime.ONNX and not on_cpu:
-        raise RuntimeMissingError(
-            f"runtime 'onnx' runs on the CPU only, not on {device}; use --runtime torch"
-        )
-    if runtime is Runtime.AUTO:
-        pays = on_cpu and onnx_is_installed() and not has_words(encoder)
-        return Runtime.ONNX if pays else Runtime.TORCH
-    return runtime
+        try:
+            latent = self.encode(pixels)
+            return {pooling: pool(latent, pooling).cpu().numpy() for pooling in poolings}
+        except torch.OutOfMemoryError as error:
+            raise DeviceMemoryError(
+                f"{self._device} has no memory for {len(pixels)} images at once; "
+                "give a smaller --batch-size, or --device cpu"
+            ) from error

@@ -88,5 +88,9 @@ class WhiteningError(SimilarityError):
     """Images that no whitening can be fitted to."""
 
 
-class RuntimeMissingError(SimilarityError):
-    """What shall compute the encoder is not installed, or does not run on that device."""
+class RuntimeUnusableError(SimilarityError):
+    """What shall compute the encoder is not installed, or not for that device or network."""
+
+
+class DeviceMemoryError(SimilarityError):
+    """More images at once than the memory of the device has room for."""

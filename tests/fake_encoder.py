@@ -37,6 +37,7 @@ class FakeEncoder:
         self.whitening: Whitening | None = Whitening(torch.full((48,), 0.01), torch.eye(48)[:, :40])
         self.preprocess = Preprocess(IMAGE_SIZE)
         self.encoded = 0
+        self.largest_batch = 0
         self._lock = Lock()
 
     @classmethod
@@ -60,6 +61,7 @@ class FakeEncoder:
     ) -> dict[Pooling, NDArray[np.float32]]:
         with self._lock:
             self.encoded += len(pixels)
+            self.largest_batch = max(self.largest_batch, len(pixels))
         latent = adaptive_avg_pool2d(pixels.float() / 255, self.latent_shape[1:])
         return {pooling: self.pooler.pool(latent, pooling).numpy() for pooling in poolings}
 

@@ -21,6 +21,7 @@ from indexer.commands.arguments import (
 from indexer.commands.printing import print_json, print_table
 from indexer.layout import DataFolder
 from indexer.types import Distance
+from indexer.workload import GPU_BATCH_SIZE, MOST_WORKERS
 from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
 from models.runtimes import Runtime
@@ -98,13 +99,14 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=count,
         metavar="N",
-        help="threads that read images; default: one per core, 8 at most",
+        help=f"threads that read images; default: one per core, {MOST_WORKERS} at most",
     )
     parser.add_argument(
         "--batch-size",
         type=count,
         metavar="N",
-        help="images encoded at once; default: 1 on a CPU, where more are no faster, 64 on a GPU",
+        help="images encoded at once; default: 1 on a CPU, where more are no faster, "
+        f"{GPU_BATCH_SIZE} on a GPU",
     )
     parser.add_argument(
         "--device",
@@ -124,9 +126,9 @@ def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """``sync``."""
-    from indexer.encoding import Workload
     from indexer.pipeline import sync, usual_checkpoint
     from indexer.store import open_store
+    from indexer.workload import Workload
     from models.encoder import Encoder
 
     settings = chosen(given)
@@ -137,9 +139,10 @@ def run(given: argparse.Namespace) -> None:
         checkpoint = given.checkpoint or usual_checkpoint(
             store, given.dataset or source.name, folder
         )
+        encoder = Encoder.load(checkpoint, device=given.device, runtime=given.runtime)
         report = sync(
             source,
-            Encoder.load(checkpoint, device=given.device, runtime=given.runtime),
+            encoder,
             store,
             checkpoint=checkpoint,
             data_dir=folder,
@@ -148,7 +151,9 @@ def run(given: argparse.Namespace) -> None:
             poolings=given.pooling,
             limit=given.limit,
             max_megapixels=given.max_megapixels,
-            workload=Workload(given.workers, given.batch_size),
+            workload=Workload.on(
+                encoder.device_type, workers=given.workers, batch_size=given.batch_size
+            ),
             allow_empty=given.allow_empty,
             dry_run=given.dry_run,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.encoding import FileEncoder, in_parallel
+from indexer.workload import Workload
 from models.pooling import STANDARD
 from models.registry import create_model, describe_names
 from models.runtimes import Runtime, onnx_is_installed
@@ -95,7 +96,9 @@ def _encode(encoder: Encoder, pixels: Tensor, count: int) -> None:
 def _index(encoder: Encoder, files: Sequence[ImageFile], root: Path) -> None:
     """Everything that a sync does to new files but writing points: thumbnails, too."""
     with tempfile.TemporaryDirectory(dir=root) as thumbnails:
-        for _ in FileEncoder("bench", encoder, STANDARD, Path(thumbnails))(files):
+        for _ in FileEncoder("bench", encoder, STANDARD, Path(thumbnails))(
+            files, Workload.on(encoder.device_type)
+        ):
             pass
 
 

@@ -1,4 +1,4 @@
-"""``sync --exclude`` and ``sync --labels``, from the command line to what is stored."""
+"""Options of ``sync``, from the command line to what is stored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def sync(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> Sync
     checkpoint = make_checkpoint(tmp_path / "checkpoint", "first")
 
     def sync(source: Path, *options: object) -> dict[str, Any]:
-        words = ["sync", source, *options, "--checkpoint", checkpoint, "--data-dir", data, "--json"]
+        words = ["sync", source, "--checkpoint", checkpoint, "--data-dir", data, "--json", *options]
         code = main([str(word) for word in words])
         out, err = capsys.readouterr()
         assert code == 0, err
@@ -139,3 +139,24 @@ def test_a_file_of_labels_that_does_not_fit_is_told_on_stderr_in_one_line(
     [warning] = [line for line in done.stderr.splitlines() if str(csv) in line]
     assert "1 of 2 paths are no images of" in warning
     assert warning.endswith("the first: no/such.png")
+
+
+# --- how much at once
+
+
+def test_batches_and_workers_change_nothing_of_what_is_stored(
+    sync: Sync, photos: Path, tmp_path: Path, data: Path, encoders: list[FakeEncoder]
+) -> None:
+    (photos / "warm" / "damaged.png").write_bytes(b"no image")
+    report = sync(photos, "--workers", "1")
+    assert report["added"] == 12
+    singly = stored(data)
+    other = tmp_path / "other"
+    options = ("--workers", "3", "--batch-size", "5", "--device", "cpu", "--runtime", "torch")
+    assert sync(photos, *options, "--data-dir", other) == report
+    assert [encoder.largest_batch for encoder in encoders] == [1, 5]
+    batched = stored(other)
+    assert list(batched) == list(singly)
+    for path, image in singly.items():
+        assert batched[path]["label"] == image["label"]
+        assert np.allclose(batched[path]["flatten"], image["flatten"], rtol=1e-6)

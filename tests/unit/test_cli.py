@@ -111,6 +111,9 @@ def test_the_module_runs() -> None:
         ["search", "a.jpg", "--dataset", "x", "--pooling", "mean"],
         ["sync", "photos", "--checkpoint", "c", "--pooling", "mean"],
         ["sync", "photos", "--checkpoint", "c", "--limit", "none"],
+        ["sync", "photos", "--workers", "0"],
+        ["sync", "photos", "--batch-size", "many"],
+        ["sync", "photos", "--runtime", "tensorrt"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:

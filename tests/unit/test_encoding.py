@@ -1,7 +1,10 @@
-"""Files to points: in order, several at a time, and the same whatever the workload."""
+"""Files to points: in order, a few at a time, and the same whatever the workload."""
+
+from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +12,17 @@ import pytest
 import torch
 from PIL import Image
 
-from indexer.encoding import GPU_BATCH, FileEncoder, Workload, in_parallel
+from indexer.encoding import FileEncoder, in_parallel
 from indexer.types import FailedFile, Point
-from models.encoder import Encoder
-from models.initialisation import new_model
-from models.pooling import STANDARD
-from models.preprocess import Preprocess
+from indexer.workload import Workload
+from models.baselines import random_encoder
+from models.pooling import STANDARD, Pooling
 from models.recipes import RECIPES
-from models.sources import ImageFile, open_source
+from models.sources import ImageFile
 from tests.fake_encoder import FakeEncoder
 
 FILES = [ImageFile(Path(f"{n}.png"), f"{n}.png", None, n, n) for n in range(200)]
+TWO = Workload(workers=2)
 
 
 def test_results_come_in_the_order_of_the_files() -> None:
@@ -27,16 +30,32 @@ def test_results_come_in_the_order_of_the_files() -> None:
         time.sleep(0.001 * (file.bytes % 3))
         return file.bytes
 
-    assert list(in_parallel(work, FILES[:40])) == list(range(40))
+    assert list(in_parallel(work, FILES[:40], TWO)) == list(range(40))
 
 
 def test_only_a_few_results_wait_for_a_slow_reader() -> None:
     done = []
-    results = in_parallel(done.append, FILES)
+    results = in_parallel(done.append, FILES, TWO)
     next(results)
     time.sleep(0.05)
-    assert len(done) <= 32
+    assert len(done) <= TWO.ahead
     assert len(list(results)) == len(FILES) - 1
+
+
+def test_no_more_workers_than_asked_for_are_busy_at_once() -> None:
+    busy, most, lock = 0, 0, threading.Lock()
+
+    def work(_: ImageFile) -> None:
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.001)
+        with lock:
+            busy -= 1
+
+    list(in_parallel(work, FILES, Workload(workers=3)))
+    assert most == 3
 
 
 def test_an_error_stops_the_work_and_gives_torch_its_threads_back() -> None:
@@ -48,82 +67,160 @@ def test_an_error_stops_the_work_and_gives_torch_its_threads_back() -> None:
         if file.bytes == 3:
             raise ZeroDivisionError
 
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError):
-        list(in_parallel(work, FILES))
+    with torch_on_two_threads(), pytest.raises(ZeroDivisionError):
+        list(in_parallel(work, FILES, TWO))
     assert len(started) < len(FILES)
-    assert torch.get_num_threads() == before
-    assert not [one for one in threading.enumerate() if one.name.startswith("encode")]
+    assert encoding_threads() == []
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageFile, ...]:
-    """Twelve pictures; the fourth is no image, and the seventh is black."""
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for number in range(12):
-        pixels = rng.integers(1, 255, (40, 30, 3), dtype=np.uint8) * (number != 6)
-        Image.fromarray(pixels).save(folder / f"{number:02}.png")
-    (folder / "03.png").write_text("no image")
-    return open_source(str(folder), workspace=folder).files
+# --- by batch
 
 
-WORKLOADS = [Workload(1, 1), Workload(3, 1), Workload(1, 5), Workload(3, 5), Workload(2, 100)]
+@pytest.fixture
+def files(tmp_path: Path) -> list[ImageFile]:
+    """Eleven images of several sizes and formats; the fifth is none."""
+    found = []
+    for number in range(11):
+        path = tmp_path / "images" / f"{number:02}.{'png' if number % 2 else 'jpg'}"
+        path.parent.mkdir(exist_ok=True)
+        fractal = Image.effect_mandelbrot((40 + 30 * number, 50), (-2, -1.5, 1, 1 + number / 9), 40)
+        fractal.convert("RGB").save(path)
+        if number == 4:
+            path.write_bytes(b"no image")
+        found.append(ImageFile(path, path.name, None, path.stat().st_size, number))
+    return found
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=str)
-def test_points_do_not_depend_on_the_workload(
-    pictures: tuple[ImageFile, ...], tmp_path: Path, workload: Workload
+@pytest.fixture
+def work(tmp_path: Path) -> Callable[..., FileEncoder]:
+    def work(encoder: object) -> FileEncoder:
+        return FileEncoder("photos", encoder, STANDARD, tmp_path / "thumbs")
+
+    return work
+
+
+@pytest.mark.parametrize("batch_size", [2, 4, 11, 64])
+def test_batches_give_the_points_that_single_images_give(
+    files: list[ImageFile], work: Callable[..., FileEncoder], batch_size: int
 ) -> None:
-    work = FileEncoder("pets", FakeEncoder(), STANDARD, tmp_path)
-    expected = [work.point(file) for file in pictures]
-    outcomes = list(work(pictures, workload))
-    paths = [o.path if isinstance(o, FailedFile) else o.payload["path"] for o in outcomes]
-    assert paths == [file.relative_path for file in pictures]
-    failed = {o.path: o.reason for o in outcomes if isinstance(o, FailedFile)}
-    assert failed == {"03.png": "not an image", "06.png": "its maxpool vector is all zero"}
-    for outcome, single in zip(outcomes, expected, strict=True):
-        if isinstance(outcome, Point) and isinstance(single, Point):
-            assert (outcome.id, outcome.payload) == (single.id, single.payload)
+    encoder = random_encoder("model1", RECIPES["study"], image_size=48)
+    singly = list(work(encoder)(files, TWO))
+    batched = list(work(encoder)(files, Workload(2, batch_size)))
+    assert [type(one) for one in batched] == [Point] * 4 + [FailedFile] + [Point] * 6
+    assert batched[4] == singly[4]
+    for one, other in zip(singly, batched, strict=True):
+        if isinstance(one, Point):
+            assert one.id == other.id
+            assert one.payload["path"] == other.payload["path"]
             for pooling in STANDARD:
-                assert np.array_equal(outcome.vectors[pooling], single.vectors[pooling])
+                apart = np.linalg.norm(one.vectors[pooling] - other.vectors[pooling])
+                assert apart <= 1e-6 * np.linalg.norm(one.vectors[pooling])
 
 
-def test_an_encoder_gets_as_many_images_at_once_as_the_workload_says(
-    pictures: tuple[ImageFile, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class WatchedEncoder(FakeEncoder):
+    """Notes how many images it gets at once, and calls ``watch`` before it encodes them."""
+
+    def __init__(self, watch: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.watch = watch
+
+    def vectors(
+        self, pixels: torch.Tensor, poolings: Iterable[Pooling]
+    ) -> Mapping[Pooling, np.ndarray]:
+        self.sizes.append(len(pixels))
+        self.watch()
+        return super().vectors(pixels, poolings)
+
+
+def test_an_unreadable_file_leaves_only_its_own_place_in_a_batch(
+    files: list[ImageFile], work: Callable[..., FileEncoder]
 ) -> None:
-    encoder, batches = FakeEncoder(), []
-    whole = encoder.vectors
-
-    def counted(pixels: torch.Tensor, poolings: object) -> object:
-        batches.append(len(pixels))
-        return whole(pixels, poolings)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(encoder, "vectors", counted)
-    work = FileEncoder("pets", encoder, STANDARD, tmp_path)
-    list(work(pictures, Workload(2, 5)))
-    assert batches == [4, 5, 2]  # one of the first five cannot be read
-    batches.clear()
-    list(work(pictures, Workload()))
-    assert set(batches) == {1}
-    encoder.device_type = "cuda"
-    batches.clear()
-    list(work(pictures, Workload()))
-    assert batches == [11]
-    assert Workload().batch(encoder) == GPU_BATCH
+    encoder = WatchedEncoder()
+    outcomes = list(work(encoder)(files, Workload(2, 4)))
+    assert encoder.sizes == [4, 3, 3]
+    assert [one.payload["path"] for one in outcomes if isinstance(one, Point)] == [
+        file.relative_path for file in files if file is not files[4]
+    ]
 
 
-def test_batches_of_a_network_give_the_vectors_of_single_images(
-    pictures: tuple[ImageFile, ...], tmp_path: Path
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_an_image_without_a_direction_fails_until_its_file_changes(
+    tmp_path: Path, work: Callable[..., FileEncoder], batch_size: int
 ) -> None:
-    recipe = RECIPES["retrieval"]
-    encoder = Encoder(
-        new_model("model1", recipe, seed=0), Preprocess(32, recipe.mean, recipe.std), device="cpu"
-    )
-    work = FileEncoder("pets", encoder, STANDARD, tmp_path)
-    single, batched = (list(work(pictures, Workload(2, size))) for size in (1, 8))
-    for one, other in zip(single, batched, strict=True):
-        assert type(one) is type(other)
-        if isinstance(one, Point) and isinstance(other, Point):
-            for pooling in STANDARD:
-                assert other.vectors[pooling] == pytest.approx(one.vectors[pooling], abs=1e-5)
+    path = tmp_path / "black.png"
+    Image.new("RGB", (40, 30)).save(path)
+    black = ImageFile(path, path.name, None, path.stat().st_size, 0)
+    (failed,) = work(FakeEncoder())([black], Workload(2, batch_size))
+    assert failed == FailedFile("black.png", "its maxpool vector is all zero", lasting=True)
+
+
+def test_a_batch_without_a_readable_file_is_not_encoded(
+    files: list[ImageFile], work: Callable[..., FileEncoder]
+) -> None:
+    encoder = WatchedEncoder()
+    (failed, also) = work(encoder)([files[4], files[4]], Workload(2, 2))
+    assert isinstance(failed, FailedFile)
+    assert isinstance(also, FailedFile)
+    assert encoder.sizes == []
+
+
+def test_the_next_batch_is_read_while_one_is_encoded(
+    files: list[ImageFile], work: Callable[..., FileEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, lock, enough = [], threading.Lock(), threading.Event()
+    reading = FileEncoder.read
+
+    def noted(self: FileEncoder, file: ImageFile) -> object:
+        with lock:
+            read.append(file)
+            if len(read) == 8:
+                enough.set()
+        return reading(self, file)
+
+    monkeypatch.setattr(FileEncoder, "read", noted)
+    waited = []
+    encoder = WatchedEncoder(lambda: waited.append(enough.wait(timeout=10)))
+    list(work(encoder)(files, Workload(2, 4)))
+    assert waited[0], "the first batch of four was being encoded until the second one was read"
+
+
+def test_a_failing_encoder_stops_the_reading_and_gives_torch_its_threads_back(
+    files: list[ImageFile], work: Callable[..., FileEncoder]
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    many = [file for _ in range(30) for file in files]
+    encoder = WatchedEncoder(fail)
+    with torch_on_two_threads(), pytest.raises(ZeroDivisionError):
+        list(work(encoder)(many, Workload(2, 4)))
+    assert len(encoder.sizes) < 10
+    assert encoding_threads() == []
+
+
+def test_a_reader_that_stops_early_leaves_no_thread_behind(
+    files: list[ImageFile], work: Callable[..., FileEncoder]
+) -> None:
+    with torch_on_two_threads():
+        points = work(FakeEncoder())(files, Workload(2, 2))
+        next(points)
+        points.close()
+    assert encoding_threads() == []
+
+
+class torch_on_two_threads:  # noqa: N801 - reads as a statement
+    """Inside, torch uses two threads; it must do so again at the end."""
+
+    def __enter__(self) -> None:
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(2)
+
+    def __exit__(self, *_: object) -> None:
+        after = torch.get_num_threads()
+        torch.set_num_threads(self._before)
+        assert after == 2
+
+
+def encoding_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("encode")]

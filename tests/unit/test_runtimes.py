@@ -1,89 +1,207 @@
-"""ONNX Runtime gives what PyTorch gives, for every architecture, and only where it is asked to."""
+"""ONNX Runtime gives PyTorch's latents, from a graph that is made once and never trusted unseen."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
-from models import encoder as encoder_module
-from models import runtimes
-from models.checkpoint import DEFAULT_CHECKPOINT
-from models.encoder import Encoder
-from models.errors import RuntimeMissingError
-from models.initialisation import new_model
+from models.baselines import random_encoder
+from models.checkpoint import DEFAULT_CHECKPOINT, save_checkpoint
+from models.encoder import GRAPH_FILE, Encoder
+from models.errors import RuntimeUnusableError
+from models.onnx_graph import TOLERANCE, OnnxGraph, export, open_graph
 from models.pooling import STANDARD
 from models.preprocess import Preprocess
 from models.recipes import RECIPES
-from models.registry import get_architecture, list_models
+from models.registry import create_model, get_architecture, list_models
 from models.runtimes import Runtime
 
-
-def made(arch: str, runtime: Runtime, **options: str) -> Encoder:
-    recipe = RECIPES["retrieval"]
-    size = max(get_architecture(arch).least_image_size, 64)
-    preprocess = Preprocess(size, recipe.mean, recipe.std)
-    return Encoder(new_model(arch, recipe, seed=1), preprocess, runtime=runtime, **options)
+ROOT = Path(__file__).resolve().parents[2]
+BACKBONES = ["torchvision:resnet18", "torchvision:mobilenet_v3_small"]
 
 
-def pixels(encoder: Encoder, count: int = 3) -> torch.Tensor:
-    size = encoder.preprocess.image_size
-    generator = torch.Generator().manual_seed(0)
+def pixels(size: int, count: int = 3) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
     return torch.randint(256, (count, 3, size, size), dtype=torch.uint8, generator=generator)
 
 
-@pytest.mark.parametrize("arch", [*list_models(), "torchvision:mobilenet_v3_small"])
-def test_vectors_are_those_of_pytorch_to_one_part_in_ten_thousand(arch: str) -> None:
-    if arch.startswith("torchvision:"):
-        recipe = RECIPES["retrieval"]
-        model, preprocess = new_model(arch, recipe, seed=1), Preprocess(64, recipe.mean, recipe.std)
-        torch_encoder, onnx_encoder = (
-            Encoder(model, preprocess, runtime=runtime) for runtime in (Runtime.TORCH, Runtime.ONNX)
-        )
-    else:
-        torch_encoder, onnx_encoder = made(arch, Runtime.TORCH), made(arch, Runtime.ONNX)
-    assert (torch_encoder.runtime, onnx_encoder.runtime) == (Runtime.TORCH, Runtime.ONNX)
-    assert torch_encoder.fingerprint == onnx_encoder.fingerprint
-    images = pixels(torch_encoder)
-    expected = torch_encoder.vectors(images, STANDARD)
-    for pooling, vectors in onnx_encoder.vectors(images, STANDARD).items():
-        assert vectors.shape == expected[pooling].shape
-        assert abs(vectors - expected[pooling]).max() <= 1e-4 * abs(expected[pooling]).max()
+def image_size(arch: str) -> int:
+    """Small, and not a multiple of everything, so that borders count."""
+    return max(get_architecture(arch).least_image_size, 70)
 
 
-def test_the_default_checkpoint_encodes_alike_in_both() -> None:
-    one = Encoder.load(DEFAULT_CHECKPOINT)
-    other = Encoder.load(DEFAULT_CHECKPOINT, runtime=Runtime.ONNX)
-    images = pixels(one, 2)
-    assert torch.allclose(one.encode(images), other.encode(images), atol=1e-5)
+@pytest.mark.parametrize("arch", [*list_models(), *BACKBONES])
+def test_onnx_runtime_gives_pytorchs_latents_for_every_architecture(arch: str) -> None:
+    size = image_size(arch)
+    preprocess = Preprocess(size, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+    model = create_model(arch).eval()
+    slow = Encoder(model, preprocess, device="cpu", runtime=Runtime.TORCH)
+    fast = Encoder(model, preprocess, device="cpu", runtime=Runtime.ONNX)
+    assert (slow.runtime, fast.runtime) == (Runtime.TORCH, Runtime.ONNX)
+    assert fast.fingerprint == slow.fingerprint
+    expected, latent = slow.encode(pixels(size)), fast.encode(pixels(size))
+    assert latent.shape == expected.shape
+    assert (latent - expected).abs().max() <= TOLERANCE * expected.abs().max()
+    vectors = fast.vectors(pixels(size), STANDARD)
+    assert [vectors[pooling].shape for pooling in STANDARD] == [
+        (3, fast.vector_sizes[pooling]) for pooling in STANDARD
+    ]
 
 
-def test_auto_takes_onnx_for_convolutions_and_pytorch_for_visual_words() -> None:
-    chosen = {arch: made(arch, Runtime.AUTO).runtime for arch in list_models()}
-    assert chosen.pop("model7") is Runtime.TORCH
-    assert set(chosen.values()) == {Runtime.ONNX}
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "cats", create_model("model1"), Preprocess(40))
+    return tmp_path / "cats"
 
 
-def test_without_the_extra_auto_is_pytorch_and_onnx_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch,
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Every export adds an entry."""
+    exports: list[int] = []
+
+    def noted(module: torch.nn.Module, image: torch.Tensor) -> bytes:
+        exports.append(1)
+        return export(module, image)
+
+    monkeypatch.setattr("models.onnx_graph.export", noted)
+    return exports
+
+
+def test_a_graph_is_made_once_and_kept_beside_the_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (runtimes, encoder_module):
-        monkeypatch.setattr(module, "onnx_is_installed", lambda: False)
-    assert made("model1", Runtime.AUTO).runtime is Runtime.TORCH
-    with pytest.raises(RuntimeMissingError, match=r"pip install -e '\.\[fast\]'"):
-        made("model1", Runtime.ONNX)
+    exports = counted(monkeypatch)
+    first = Encoder.load(folder, device="cpu", runtime=Runtime.ONNX)
+    again = Encoder.load(folder, device="cpu", runtime=Runtime.ONNX)
+    assert exports == [1]
+    assert torch.equal(first.encode(pixels(40)), again.encode(pixels(40)))
+    assert {path.name for path in folder.iterdir()} == {
+        "model.json",
+        "model.safetensors",
+        GRAPH_FILE,
+    }
 
 
-def test_onnx_is_refused_on_another_device_than_the_cpu() -> None:
-    with pytest.raises(RuntimeMissingError, match="on the CPU only, not on meta"):
-        made("model1", Runtime.ONNX, device="meta")
-    assert made("model1", Runtime.AUTO, device="meta").runtime is Runtime.TORCH
+@pytest.mark.parametrize("damage", ["cut short", "a flipped weight", "empty", "of other weights"])
+def test_a_graph_that_is_not_of_these_weights_is_made_anew(
+    folder: Path, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = folder / GRAPH_FILE
+    expected = Encoder.load(folder, device="cpu", runtime=Runtime.ONNX).encode(pixels(40))
+    content = bytearray(graph.read_bytes())
+    if damage == "of other weights":
+        torch.manual_seed(1)
+        save_checkpoint(tmp_path / "dogs", create_model("model1"), Preprocess(40))
+        Encoder.load(tmp_path / "dogs", device="cpu", runtime=Runtime.ONNX)
+        content = bytearray((tmp_path / "dogs" / GRAPH_FILE).read_bytes())
+    elif damage == "a flipped weight":
+        content[len(content) // 2] ^= 0x40
+    else:
+        content = content[: len(content) // 2] if damage == "cut short" else bytearray()
+    graph.write_bytes(content)
+    exports = counted(monkeypatch)
+    assert torch.equal(
+        Encoder.load(folder, device="cpu", runtime=Runtime.ONNX).encode(pixels(40)), expected
+    )
+    assert exports == [1]
+    assert graph.read_bytes() != content
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_next_export(tmp_path: Path) -> None:
+    module = create_model("model1").encoder.eval()
+    graph = open_graph(module, 40, tmp_path / "absent" / GRAPH_FILE)
+    assert graph(torch.rand(2, 3, 40, 40)).shape[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_computes_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = create_model("model1").encoder.eval()
+    monkeypatch.setattr("models.onnx_graph.export", lambda _, image: export(other, image))
+    with pytest.raises(RuntimeUnusableError, match=r"off PyTorch's; give --runtime torch"):
+        open_graph(create_model("model1").encoder.eval(), 40, None)
+
+
+def test_what_is_no_graph_is_refused_in_one_line() -> None:
+    with pytest.raises(RuntimeUnusableError, match="cannot run the graph") as caught:
+        OnnxGraph(b"no graph")
+    assert "\n" not in str(caught.value)
+
+
+# --- which runtime
+
+
+@pytest.mark.parametrize(("arch", "chosen"), [("model1", Runtime.ONNX), ("model7", Runtime.TORCH)])
+def test_auto_takes_onnx_runtime_but_for_visual_words_which_it_is_slower_with(
+    arch: str, chosen: Runtime
+) -> None:
+    preprocess = Preprocess(image_size(arch))
+    encoder = Encoder(create_model(arch), preprocess, device="cpu", runtime=Runtime.AUTO)
+    assert encoder.runtime is chosen
+
+
+def test_the_programs_own_checkpoint_gets_no_graph() -> None:
+    assert Encoder.load(DEFAULT_CHECKPOINT, device="cpu").runtime is Runtime.TORCH
+    assert not (DEFAULT_CHECKPOINT / GRAPH_FILE).exists()
+
+
+def test_without_the_extra_auto_is_pytorch_and_onnx_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.networks.onnx_is_installed", lambda: False)
+    assert Encoder.load(folder, device="cpu").runtime is Runtime.TORCH
+    with pytest.raises(RuntimeUnusableError, match=r"pip install -e '\.\[fast\]'"):
+        Encoder.load(folder, device="cpu", runtime=Runtime.ONNX)
+
+
+def test_onnx_runtime_is_for_the_cpu(folder: Path) -> None:
+    with pytest.raises(RuntimeUnusableError, match="on the CPU, not on meta; give --device cpu"):
+        Encoder.load(folder, device="meta", runtime=Runtime.ONNX)
+    encoder = Encoder.load(folder, device="meta")
+    assert (encoder.runtime, encoder.device_type) == (Runtime.TORCH, "meta")
+
+
+class Unexportable(torch.nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.special.bessel_j0(images)
+
+
+def test_a_network_that_cannot_be_exported_stays_with_pytorch(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = create_model("model1")
+    model.encoder = torch.nn.Sequential(Unexportable())
+    encoder = Encoder(model, Preprocess(40), device="cpu", runtime=Runtime.AUTO)
+    assert encoder.runtime is Runtime.TORCH
+    assert "PyTorch encodes instead" in caplog.text
+    with pytest.raises(RuntimeUnusableError, match="cannot export this network to ONNX") as caught:
+        Encoder(model, Preprocess(40), device="cpu", runtime=Runtime.ONNX)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().out == "", "results of commands go there"
+
+
+def test_encoders_made_in_passing_are_not_exported() -> None:
+    assert random_encoder("model1", RECIPES["study"], image_size=40).runtime is Runtime.TORCH
+
+
+def test_naming_the_runtimes_imports_neither_of_them() -> None:
+    code = (
+        "import sys, models.runtimes as r; list(r.Runtime); r.onnx_is_installed(); "
+        "print(*{'torch', 'onnxruntime', 'onnx'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
 
 
 def test_several_threads_get_the_latents_of_their_own_images() -> None:
-    encoder = made("model1", Runtime.ONNX)
-    images = pixels(encoder, 8)
+    encoder = Encoder(create_model("model1"), Preprocess(40), device="cpu", runtime=Runtime.ONNX)
+    images = pixels(40, 8)
     expected = encoder.encode(images)
     found: dict[int, torch.Tensor] = {}
 
