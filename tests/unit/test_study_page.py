@@ -213,7 +213,8 @@ def test_a_conclusion_shows_its_differences_and_what_was_not_run() -> None:
     [
         (-0.01, 0.019, Finding.CONFIRMED),
         (0.021, 0.05, Finding.REFUTED),
-        (0.01, 0.03, Finding.UNDECIDED),
+        (0.0, 0.03, Finding.UNDECIDED),
+        (0.015, 0.05, Finding.UNDECIDED),
     ],
 )
 def test_a_gain_is_little_with_its_whole_interval(
