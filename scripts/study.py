@@ -66,7 +66,7 @@ def show(arguments: argparse.Namespace) -> None:
 def write(arguments: argparse.Namespace) -> None:
     """Write the page."""
     from scripts.studies.evidence import Evidence
-    from scripts.studies.report import page
+    from scripts.studies.study_page import page
 
     (DOCS / "study.md").write_text(page(Evidence.read(arguments.out), plots=DOCS / "study"))
 

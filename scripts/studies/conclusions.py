@@ -255,7 +255,7 @@ def training_beats_its_start(chosen: Sequence[Candidate]) -> Conclusion:
     return _universal("training as reported beats the same network untrained", differences)
 
 
-STUDYS: tuple[Callable[[Sequence[Candidate]], Conclusion], ...] = (
+CLAIMS: tuple[Callable[[Sequence[Candidate]], Conclusion], ...] = (
     named_best_are_best,
     smaller_latents_are_better,
     loss_says_little,
@@ -269,14 +269,14 @@ def conclusions(
     chosen: Sequence[Candidate], dataset: str, evidence: Evidence
 ) -> Iterator[Conclusion]:
     """All claims on the candidates of one set."""
-    studys = by_recipe(chosen, "study")
-    for conclude in STUDYS:
-        yield conclude(studys)
+    as_reported = by_recipe(chosen, "study")
+    for conclude in CLAIMS:
+        yield conclude(as_reported)
     for kind in (COLOURS, PIXELS):
         floor = evidence.floor(dataset, kind)
         if floor is not None:
             rival = floor.best().precision
-            differences = [(each.name, compare(each.best, rival)) for each in studys]
+            differences = [(each.name, compare(each.best, rival)) for each in as_reported]
             yield _universal(f"training as reported beats {kind}", differences)
     yield _retrieval_beats_study(chosen)
 

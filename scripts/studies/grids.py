@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -172,7 +172,7 @@ def _six() -> Grid:
     )  # fmt: skip
 
 
-GRIDS = {build.__name__.strip("_"): build for build in (_full, _cpu, _six)}
+GRIDS: Mapping[str, Callable[[], Grid]] = {"full": _full, "cpu": _cpu, "six": _six}
 """Builders by name, largest first."""
 
 

@@ -33,8 +33,8 @@ from scripts.studies.evidence import COLOURS, PIXELS, Evidence, Result, untraine
 from scripts.studies.grids import Run, get_grid
 from scripts.studies.judging import PairResult, judge_pairs
 from scripts.studies.original import HITS, PAIRS
-from scripts.studies.report import mean_of_whole, page
 from scripts.studies.results import read_json, write_json
+from scripts.studies.study_page import mean_of_whole, page
 
 QUERIES = 200
 BASE = TrainSettings(arch="model3", image_size=64, epochs=2, recipe="study")

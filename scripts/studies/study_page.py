@@ -63,9 +63,9 @@ def page(evidence: Evidence, *, plots: Path | None = None) -> str:
     return "\n".join(parts)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A markdown table; columns after the first two are figures."""
-    rule = ["---" if index < 2 else "--:" for index in range(len(header))]
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 2) -> str:
+    """A markdown table; what comes after the first ``left`` columns is aligned as figures are."""
+    rule = ["---" if index < left else "--:" for index in range(len(header))]
     lines = [header, rule, *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 
@@ -89,7 +89,7 @@ def _section(grid: Grid, evidence: Evidence, plots: Path | None) -> Iterator[str
         for dataset in DATA_SETS
     }
     chosen = {dataset: found for dataset, found in chosen.items() if found}
-    yield f"\n## {grid.name}: {grid.summary}\n\n{_protocol(chosen)}"
+    yield f"\n## Grid `{grid.name}`\n\n{_protocol(chosen)}"
     yield f"\n### The best of the six on every set\n\n{_best_of_six(chosen, evidence)}"
     yield f"\n### Does training help?\n\n{_training(chosen)}"
     for dataset in STUDY_SETS:
@@ -266,7 +266,7 @@ def _conclusions(chosen: Chosen, evidence: Evidence) -> str:
         f"A gain is little where its whole interval is below {LITTLE}.\n\n"
     )
     header = ("conclusion", "set", "finding", "differences")
-    return explained + table(header, sorted(rows))
+    return explained + table(header, sorted(rows), left=4)
 
 
 def _every_training(chosen: Chosen) -> str:
