@@ -33,7 +33,7 @@ from scripts.studies.evidence import COLOURS, PIXELS, Evidence, Result, untraine
 from scripts.studies.grids import Run, get_grid
 from scripts.studies.judging import PairResult, judge_pairs
 from scripts.studies.original import HITS, PAIRS
-from scripts.studies.results import read_json, write_json
+from scripts.studies.results import DOCS, RESULTS, read_json, write_json
 from scripts.studies.study_page import mean_of_whole, page
 
 QUERIES = 200
@@ -360,3 +360,10 @@ def test_json_files_are_whole_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_json(tmp_path / "deep" / "c.json", {"c": object()})
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == ["a.json", "b.json"]
+
+
+def test_the_committed_page_is_what_the_committed_results_say(tmp_path: Path) -> None:
+    text = page(Evidence.read(RESULTS / "study"), plots=tmp_path / "study")
+    assert (DOCS / "study.md").read_text() == text, "run: python scripts/study.py write"
+    pictures = {file.name: file.read_text() for file in (tmp_path / "study").iterdir()}
+    assert {file.name: file.read_text() for file in (DOCS / "study").iterdir()} == pictures
