@@ -9,26 +9,22 @@ of them.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
+from indexer.types import Distance
 from models.errors import SimilarityError
-from models.pooling import STANDARD
+from models.pooling import STANDARD, Pooling
 from models.recipes import COLOURS, RECIPES, TrainSettings
 from models.registry import describe_names
+from scripts.studies.judging import Row, judge, judged_baselines
+from scripts.studies.results import DOCS, RESULTS, Content, machine_facts, read_json, write_json
 
-if TYPE_CHECKING:
-    from indexer.types import Distance, Vector
-    from models.sources import Source
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-K = 8
+SHOWN_METRICS = ("precision_at_k", "mean_average_precision")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -60,94 +56,48 @@ def variants(arguments: argparse.Namespace) -> Iterator[TrainSettings]:
                 )
 
 
-def judge(
-    name: str, vectors: dict[str, Vector], labels: list[str | None]
-) -> list[dict[str, object]]:
-    """One row per vector and distance."""
-    from indexer.types import Distance
-
-    return [
-        {
-            "representation": name,
-            "vector": kind,
-            "distance": str(distance),
-            **figures(vectors[kind], labels, distance),
-        }
-        for kind in vectors
-        for distance in Distance
-    ]
+def row(
+    name: str, pooling: Pooling | None, distance: Distance, figures: Row, *, seed: int | None
+) -> Row:
+    """One line of the results."""
+    where = {"representation": name, "pooling": str(pooling or "-"), "distance": str(distance)}
+    return {**where, **figures, "seed": seed}
 
 
-def figures(
-    vectors: Vector, labels: list[str | None], distance: Distance
-) -> dict[str, float | int]:
-    """Means with half the width of their 95 % intervals."""
-    from indexer.evaluation import leave_one_out
-
-    scores = leave_one_out(vectors, labels, distance, k=K)
-    return {
-        "precision_at_k": scores.precision_at_k.value,
-        "precision_interval": scores.precision_at_k.half_width,
-        "mean_average_precision": scores.mean_average_precision.value,
-        "average_precision_interval": scores.mean_average_precision.half_width,
-        "queries": scores.queries,
-        "k": scores.k,
-    }
-
-
-def compare(arguments: argparse.Namespace) -> dict[str, object]:
+def compare(arguments: argparse.Namespace) -> Row:
     """Train, encode, judge: everything that is written down."""
-    import torch
-
-    from models.baselines import (
-        colour_layout_histogram,
-        encode_files,
-        random_encoder,
-        raw_pixels,
-    )
+    from models.baselines import encode_files
     from models.encoder import Encoder
     from models.sources import open_source
     from models.training import train
 
     data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
-    source: Source = open_source(arguments.source, workspace=data_dir / "sources")
+    source = open_source(arguments.source, workspace=data_dir / "sources")
     files = [file.path for file in source.files]
     labels = [file.label for file in source.files]
-
-    def encoded(encoder: Encoder, title: str) -> dict[str, Vector]:
-        vectors = encode_files(encoder, files, poolings=STANDARD, title=title, progress=True)
-        return {str(pooling): vectors[pooling] for pooling in STANDARD}
-
-    rows: list[dict[str, object]] = []
-    trainings: list[dict[str, object]] = []
+    rows: list[Row] = []
+    trainings: list[Row] = []
     for settings in variants(arguments):
         name = f"{settings.recipe}, colour {settings.colour}"
         with tempfile.TemporaryDirectory() as out:
             report = train(source.files, settings, Path(out), whitened_size=0)
             encoder = Encoder.load(Path(out))
         trainings.append({"name": name, **report.checkpoint.training})
-        rows += [
-            {**row, "seed": settings.seed} for row in judge(name, encoded(encoder, name), labels)
-        ]
-    for recipe in RECIPES.values():
-        for seed in range(arguments.seeds):
-            encoder = random_encoder(
-                arguments.arch, recipe, image_size=arguments.image_size, seed=seed
-            )
-            name = f"random weights, {recipe.initialisation} start"
-            rows += [{**row, "seed": seed} for row in judge(name, encoded(encoder, name), labels)]
-    colours = colour_layout_histogram(files, progress=True)
-    rows += judge("colour layout + histogram", {"-": colours}, labels)
-    pixels = raw_pixels(files, side=32, progress=True)
-    rows += judge("raw pixels, 32 x 32", {"-": pixels}, labels)
+        found = encode_files(encoder, files, poolings=STANDARD, title=name, progress=True)
+        for pooling, distance in product(STANDARD, Distance):
+            figures = judge(found[pooling], labels, distance)
+            rows.append(row(name, pooling, distance, figures, seed=settings.seed))
+    rows += [
+        row(each.name, each.pooling, each.distance, each.figures, seed=None)
+        for each in judged_baselines(source, arguments.arch, image_size=arguments.image_size)
+    ]
     return {
         "dataset": source.name,
         "images": len(files),
         "arch": arguments.arch,
         "image_size": arguments.image_size,
         "epochs": arguments.epochs,
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        **machine_facts(),
         "rows": rows,
         "trainings": trainings,
     }
@@ -157,19 +107,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     calm_threads()
     arguments = parse(argv)
-    results = DOCS / "results"
-    results.mkdir(parents=True, exist_ok=True)
     try:
         if arguments.source:
             content = compare(arguments)
             setting = f"{content['arch']}-{content['image_size']}"
-            path = results / f"recipes-{content['dataset']}-{setting}.json"
-            path.write_text(json.dumps(content, indent=1) + "\n")
+            write_json(RESULTS / f"recipes-{content['dataset']}-{setting}.json", content)
     except SimilarityError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    contents = [json.loads(path.read_text()) for path in sorted(results.glob("recipes-*.json"))]
-    (DOCS / "recipe.md").write_text(page(contents))
+    (DOCS / "recipe.md").write_text(page(read_json("recipes-*.json")))
     return 0
 
 
@@ -198,12 +144,12 @@ blocks, 0.52 GFLOP at 224 px. It was model7 until visual words took its place
 """
 
 
-def page(contents: Sequence[dict[str, object]]) -> str:
+def page(contents: Sequence[Content]) -> str:
     """docs/recipe.md."""
     return "\n".join([INTRODUCTION, *(section(content) for content in contents)])
 
 
-def section(content: dict[str, object]) -> str:
+def section(content: Content) -> str:
     """One data set's table."""
     lines = [
         f"\n## {content['dataset']}: {content['images']:,} images, {content['arch']} at "
@@ -213,16 +159,17 @@ def section(content: dict[str, object]) -> str:
     ]
     dead = {
         (t["name"], t["settings"]["seed"]): f"{t['history'][-1]['dead_channels']:.0%}"
-        for t in content["trainings"]  # type: ignore[attr-defined]
+        for t in content["trainings"]
         if t["history"]
     }
-    for row in content["rows"]:  # type: ignore[attr-defined]
-        seed = row.get("seed", "")
+    for row in content["rows"]:
+        seed = "" if row["seed"] is None else row["seed"]
+        figures = " | ".join(
+            f"{row[metric]:.3f} ± {row[f'{metric}_interval']:.3f}" for metric in SHOWN_METRICS
+        )
         lines.append(
-            f"| {row['representation']} | {seed} | {row['vector']} | {row['distance']} "
-            f"| {row['precision_at_k']:.3f} ± {row['precision_interval']:.3f} "
-            f"| {row['mean_average_precision']:.3f} ± {row['average_precision_interval']:.3f} "
-            f"| {dead.get((row['representation'], seed), '')} |"
+            f"| {row['representation']} | {seed} | {row['pooling']} | {row['distance']} "
+            f"| {figures} | {dead.get((row['representation'], seed), '')} |"
         )
     return "\n".join(lines) + "\n"
 

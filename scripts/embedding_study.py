@@ -10,15 +10,12 @@ docs/results/embedding-<dataset>.json; docs/embedding.md is written from all of 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
 from indexer.types import Distance
@@ -26,7 +23,9 @@ from models.architectures.model7 import LOCAL
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from models.recipes import RECIPES, WordFitting
-from models.registry import get_architecture
+from scripts.studies.embedding_page import page
+from scripts.studies.judging import Row, judge, judged_baselines
+from scripts.studies.results import DOCS, RESULTS, machine_facts, read_json, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,14 +33,11 @@ if TYPE_CHECKING:
     from indexer.types import Vector
     from models.sources import Source
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 ARCH, RECIPE = "model7", RECIPES["retrieval"]
 FITTING = WordFitting()
-K = 8
 VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coarse colour texture")
 """Names of model7's branches, in their order."""
 ALL = frozenset(range(len(VOCABULARIES)))
-METRICS = ("precision_at_1", "precision_at_k", "mean_average_precision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +199,16 @@ def expanded(vectors: Tensor, count: int, *, alpha: float = 3.0) -> Tensor:
     return torch.cat(rows)
 
 
-def judge(
-    name: str, vectors: Vector, labels: list[str | None], distance: Distance
-) -> dict[str, object]:
-    """One row: means with half the width of their 95 % intervals over queries."""
-    from indexer.evaluation import leave_one_out
-
-    scores = leave_one_out(vectors, labels, distance, k=K)
-    shown = {metric: getattr(scores, metric) for metric in METRICS}
-    figures = {metric: estimate.value for metric, estimate in shown.items()}
-    intervals = {f"{metric}_interval": estimate.half_width for metric, estimate in shown.items()}
-    return {"variant": name, "distance": str(distance), **figures, **intervals}
+def row(
+    variant: str, pooling: Pooling | None, distance: Distance, figures: Row, *, seed: int | None
+) -> Row:
+    """One line of the results, as they have been written since the first."""
+    where = {"variant": variant, "distance": str(distance)}
+    return {**where, **figures, "pooling": str(pooling or "-"), "seed": seed}
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, object]:
+def measure(arguments: argparse.Namespace) -> Row:
     """Everything that is written down."""
-    import torch
-
     from models.pixels import load_pixels
     from models.preprocess import Preprocess
     from models.sources import open_source
@@ -234,7 +223,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
     source, searched = load(arguments.source)
     fitted_to, fitted = load(arguments.fit) if arguments.fit else (source, searched)
     labels = [file.label for file in source.files]
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     chosen = [each for each in variants() if not arguments.whole_only or each.name == "as it is"]
     for seed in range(arguments.seeds):
         colours = {variant.colour for variant in chosen}
@@ -242,26 +231,27 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
         for variant in chosen:
             found = vectors(seen, variant)
             for pooling, distance in variant.pairs:
-                row = judge(variant.name, found[pooling], labels, distance)
-                rows.append({**row, "pooling": str(pooling), "seed": seed})
+                figures = judge(found[pooling], labels, distance)
+                rows.append(row(variant.name, pooling, distance, figures, seed=seed))
             print(f"seed {seed}: {variant.name}: {rows[-1]}", file=sys.stderr, flush=True)
-    rows += [{**row, "seed": None} for row in baseline_rows(source, labels, arguments.image_size)]
+    size = arguments.image_size
+    rows += [
+        row(each.name, each.pooling, each.distance, each.figures, seed=None)
+        for each in judged_baselines(source, ARCH, image_size=size)
+    ]
     return {
         "dataset": source.name,
         "images": len(searched),
         "fitted_to": fitted_to.name,
         "image_size": arguments.image_size,
         "seeds": arguments.seeds,
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        **machine_facts(),
         "rows": rows,
     }
 
 
-def measure_default(arguments: argparse.Namespace) -> dict[str, object]:
+def measure_default(arguments: argparse.Namespace) -> Row:
     """The same of the checkpoint that comes with the program."""
-    import torch
-
     from models.baselines import encode_files
     from models.checkpoint import DEFAULT_CHECKPOINT
     from models.encoder import Encoder
@@ -274,11 +264,7 @@ def measure_default(arguments: argparse.Namespace) -> dict[str, object]:
     labels = [file.label for file in source.files]
     found = encode_files(encoder, files, poolings=STANDARD, title="Encoding", progress=True)
     rows = [
-        {
-            **judge(encoder.name, found[pooling], labels, distance),
-            "pooling": str(pooling),
-            "seed": 0,
-        }
+        row(encoder.name, pooling, distance, judge(found[pooling], labels, distance), seed=0)
         for pooling in STANDARD
         for distance in Distance
     ]
@@ -288,113 +274,24 @@ def measure_default(arguments: argparse.Namespace) -> dict[str, object]:
         "fitted_to": "procedural images",
         "image_size": encoder.preprocess.image_size,
         "seeds": 1,
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        **machine_facts(),
         "rows": rows,
     }
-
-
-def baseline_rows(
-    source: Source, labels: list[str | None], image_size: int
-) -> Iterator[dict[str, object]]:
-    """What needs no fitting: random weights, colours, pixels."""
-    from models.baselines import baselines
-
-    files = [file.path for file in source.files]
-    for baseline in baselines(ARCH, image_size=image_size, poolings=STANDARD, progress=True):
-        for pooling, found in baseline.vectors(files).items():
-            for distance in Distance:
-                yield {**judge(baseline.name, found, labels, distance), "pooling": pooling or "-"}
-
-
-INTRODUCTION = """\
-# What each part of model7 is worth
-
-Written by `scripts/embedding_study.py` from `docs/results/embedding-*.json`; edit those, not this.
-
-model7 ("visual words") describes an image by local histograms of small patches. Its words are the
-k-means centres of whitened patches; the layer after the histograms gives less weight to what two
-views of one image differ in; both are fitted to the images in closed form, without labels. Here
-every image is a query once, left out of its own answers, against its label. Each figure is a mean
-over seeds; ± is the standard deviation between seeds, the number in brackets half the 95 %
-bootstrap interval over queries. Baselines need no fitting, so they have one seed. "default-" sets
-are judged with the checkpoint that comes with the program, which was fitted to procedural images
-alone.
-
-The constants (sharpness of the words, strength of the views, share of the cells) were chosen by a
-person who looked at the labels of wildcats, corel5k, animals22 and artstyles7, so figures on these
-sets are favoured. cifar10-test was looked at too, at 64 pixels, but no constant was set by it.
-"""
-
-
-def page(contents: Sequence[Mapping[str, Any]], speed: Mapping[str, Any] | None) -> str:
-    """docs/embedding.md."""
-    parts = [INTRODUCTION, *(section(content) for content in contents)]
-    return "\n".join([*parts, speed_section(speed)] if speed else parts)
-
-
-def speed_section(speed: Mapping[str, Any]) -> str:
-    """How fast the encoders are, from what ``scripts/benchmark.py encoders --json`` wrote."""
-    settings = speed["settings"]
-    size, images = int(settings["image_size"]), int(settings["images"])
-    seconds = {row["name"]: statistics.median(row["seconds"]) for row in speed["measurements"]}
-    lines = [
-        f"\n## Encoders at {size} px\n",
-        f"{images} images a round, {settings['rounds']} rounds, {speed['cores']} cores, "
-        f"torch {speed['packages']['torch']}; `scripts/benchmark.py encoders`.\n",
-        "| architecture | GFLOP | images/s | beside model6 |",
-        "|---|--:|--:|--:|",
-    ]
-    for name, median in seconds.items():
-        gflop = get_architecture(name).encoder_gflop(size)
-        ratio = seconds["model6"] / median
-        lines.append(f"| {name} | {gflop:.2f} | {images / median:.1f} | {ratio:.2f} |")
-    return "\n".join(lines) + "\n"
-
-
-def section(content: Mapping[str, Any]) -> str:
-    """One data set's table."""
-    lines = [
-        f"\n## {content['dataset']}: {content['images']:,} images at {content['image_size']} px, "
-        f"fitted to {content['fitted_to']}, {content['seeds']} seeds\n",
-        "| variant | vector | distance | P@1 | precision@8 | mAP |",
-        "|---|---|---|--:|--:|--:|",
-    ]
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for row in content["rows"]:
-        groups.setdefault((row["variant"], row["pooling"], row["distance"]), []).append(row)
-    for (variant, pooling, distance), rows in groups.items():
-        figures = " | ".join(spread(rows, metric) for metric in METRICS)
-        lines.append(f"| {variant} | {pooling} | {distance} | {figures} |")
-    return "\n".join(lines) + "\n"
-
-
-def spread(rows: Sequence[Mapping[str, Any]], metric: str) -> str:
-    """Such as ".228 ± .001 [.006]": mean and deviation over seeds, interval over queries."""
-    values = [row[metric] for row in rows]
-    between = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    interval = statistics.mean(row[f"{metric}_interval"] for row in rows)
-    return f"{statistics.mean(values):.3f}{between} [{interval:.3f}]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     calm_threads()
     arguments = parse(argv)
-    results = DOCS / "results"
-    results.mkdir(parents=True, exist_ok=True)
     try:
         if arguments.source:
             content = (measure_default if arguments.default_checkpoint else measure)(arguments)
-            path = results / f"embedding-{content['dataset']}.json"
-            path.write_text(json.dumps(content, indent=1) + "\n")
+            write_json(RESULTS / f"embedding-{content['dataset']}.json", content)
     except SimilarityError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    contents = [json.loads(path.read_text()) for path in sorted(results.glob("embedding-*.json"))]
-    encoders = results / "encoders.json"
-    speed = json.loads(encoders.read_text()) if encoders.exists() else None
-    (DOCS / "embedding.md").write_text(page(contents, speed))
+    speed = next(iter(read_json("encoders.json")), None)
+    (DOCS / "embedding.md").write_text(page(read_json("embedding-*.json"), speed))
     return 0
 
 

@@ -1,0 +1,36 @@
+"""How many directions vectors use: what is left of a latent when most of its channels are dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from indexer.types import Vector
+
+MOST_IMAGES = 2_000
+"""Vectors looked at, spread evenly: bounds the matrix whose eigenvalues are needed."""
+
+
+def effective_rank(vectors: Vector) -> float:
+    """The exponential of the entropy of the singular values, as shares of their sum.
+
+    1 where all differences lie on one line, min(N - 1, D) where they fill every direction alike, 0
+    where there are none. Roy and Vetterli, "The effective rank: a measure of effective
+    dimensionality", EUSIPCO 2007; here of the vectors less their mean.
+
+    Args:
+        vectors: Shape: (N, D).
+    """
+    chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), MOST_IMAGES)).round().astype(int)
+    centred = vectors[chosen].astype(np.float64)
+    centred -= centred.mean(axis=0)
+    gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
+    values = np.sqrt(np.linalg.eigvalsh(gram).clip(min=0))
+    # Below this the square root of rounding errors would count as directions.
+    values = values[values > values.max(initial=0) * len(gram) * np.finfo(np.float32).eps]
+    if not len(values):
+        return 0.0
+    shares = values / values.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))

@@ -1,0 +1,90 @@
+"""The study, repeated: python scripts/study.py run GRID --data FOLDER, then write.
+
+``run`` trains what a grid declares, judges every image of the set as a query, and leaves one JSON
+file a run; what has one is skipped, and a killed training goes on where it was. ``write`` makes
+docs/study.md from those files alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from indexer.settings import Settings, calm_threads
+from models.errors import SimilarityError
+from scripts.studies.grids import GRIDS, Run, get_grid
+from scripts.studies.results import DOCS, RESULTS
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Repeat the study on labelled sets.")
+    choices = parser.add_subparsers(required=True, dest="what", metavar="WHAT")
+    run = choices.add_parser("run", help="train and judge what has no result yet")
+    listing = choices.add_parser("list", help="print the runs of a grid, and which are done")
+    for part in (run, listing):
+        part.add_argument("grid", choices=GRIDS, metavar="GRID", help=", ".join(GRIDS))
+        part.add_argument("--only", metavar="PATTERN", help="only runs of such names")
+    run.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the sets' folder")
+    run.add_argument("--device", default="auto", help="where to compute (default: auto)")
+    run.add_argument("--data-dir", type=Path, metavar="DIR", help="for archives and checkpoints")
+    writing = choices.add_parser("write", help="write docs/study.md from the results")
+    for part in (run, listing, writing):
+        part.add_argument(
+            "--out", type=Path, default=RESULTS / "study", metavar="DIR", help="results"
+        )
+    return parser.parse_args(argv)
+
+
+def chosen_runs(arguments: argparse.Namespace) -> list[Run]:
+    """Those of the grid whose names match."""
+    runs = get_grid(arguments.grid).runs
+    return [run for run in runs if fnmatch(run.name, arguments.only or "*")]
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry the runs out."""
+    from scripts.studies.experiments import Laboratory, carry_out
+
+    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
+    laboratory = Laboratory(
+        arguments.data, arguments.out, data_dir / "study", device=arguments.device
+    )
+    carry_out(chosen_runs(arguments), laboratory, report=lambda name: print(name, flush=True))
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Print the runs."""
+    for each in chosen_runs(arguments):
+        done = (arguments.out / f"{each.name}.json").exists()
+        print(f"{'done' if done else '-':<5} {each.name}")
+
+
+def write(arguments: argparse.Namespace) -> None:
+    """Write the page."""
+    from scripts.studies.evidence import Evidence
+    from scripts.studies.study_page import page
+
+    (DOCS / "study.md").write_text(page(Evidence.read(arguments.out), plots=DOCS / "study"))
+
+
+ACTIONS = {"run": run, "list": show, "write": write}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    calm_threads()
+    arguments = parse(argv)
+    try:
+        ACTIONS[arguments.what](arguments)
+    except SimilarityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
