@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -20,7 +20,7 @@ from models.checkpoint import (
 )
 from models.device import choose_device
 from models.errors import DeviceMemoryError
-from models.networks import open_network
+from models.networks import Network, open_network
 from models.onnx_graph import OnnxGraph
 from models.pooler import Pooler
 from models.pooling import LatentShape, Pooling
@@ -105,6 +105,12 @@ class Encoder:
             runtime=runtime,
             kept_graph=checkpoint / GRAPH_FILE,
         )
+
+    def computed_by(self, network: Network) -> Self:
+        """The same encoder with latents from ``network``, to compare with; of one fingerprint."""
+        other = copy(self)
+        other._network = network
+        return other
 
     @property
     def device_type(self) -> str:

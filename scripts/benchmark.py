@@ -19,10 +19,10 @@ from pathlib import Path
 
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
-from scripts.benchmarks import encoders, index, search
+from scripts.benchmarks import encoders, index, int8, search, steps
 
-BENCHMARKS = (index, encoders, search)
-PACKAGES = ("torch", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
+BENCHMARKS = (index, steps, int8, encoders, search)
+PACKAGES = ("torch", "onnxruntime", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -21,7 +21,7 @@ class Measurement:
         return statistics.median(self.seconds)
 
 
-def run_rounds(stages: dict[str, Callable[[], object]], rounds: int) -> list[Measurement]:
+def run_rounds(stages: Mapping[str, Callable[[], object]], rounds: int) -> list[Measurement]:
     """Every stage once per round; the first round warms up and does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in stages}
     for number in range(rounds + 1):
