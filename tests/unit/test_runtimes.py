@@ -13,7 +13,8 @@ import torch
 from models.baselines import random_encoder
 from models.checkpoint import DEFAULT_CHECKPOINT, save_checkpoint
 from models.encoder import GRAPH_FILE, Encoder
-from models.errors import RuntimeUnusableError
+from models.errors import DeviceMemoryError, RuntimeUnusableError
+from models.networks import TorchNetwork
 from models.onnx_graph import TOLERANCE, OnnxGraph, export, open_graph
 from models.pooling import STANDARD
 from models.preprocess import Preprocess
@@ -197,6 +198,43 @@ def test_naming_the_runtimes_imports_neither_of_them() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+# --- on a GPU, as far as that can be told without one
+
+
+class Rounding(torch.nn.Module):
+    """Notes whether convolutions may round to TF32 while it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[bool] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(torch.backends.cudnn.allow_tf32)
+        return images
+
+
+def test_a_gpu_computes_as_precisely_as_the_cpu_that_made_the_index() -> None:
+    module = Rounding()
+    network = TorchNetwork(module, torch.device("cpu"))
+    network(torch.rand(1, 3, 4, 4))
+    network._device = torch.device("cuda")
+    network(torch.rand(1, 3, 4, 4))
+    network._device = torch.device("cpu")
+    network(torch.rand(1, 3, 4, 4))
+    usual = torch.backends.cudnn.allow_tf32
+    assert usual, "PyTorch rounds unless told otherwise; without that this test shows nothing"
+    assert module.seen == [usual, False, usual]
+
+
+def test_too_many_images_for_the_device_say_what_to_do() -> None:
+    def full(_: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    encoder = random_encoder("model1", RECIPES["study"], image_size=40).computed_by(full)
+    with pytest.raises(DeviceMemoryError, match="no memory for 3 images at once; give a smaller"):
+        encoder.vectors(pixels(40), STANDARD)
 
 
 def test_several_threads_get_the_latents_of_their_own_images() -> None:
