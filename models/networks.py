@@ -85,7 +85,7 @@ def open_network(
 
 
 def _onnx_pays(module: nn.Module, device: torch.device) -> bool:
-    """Visual words take ONNX Runtime twice as long as PyTorch (docs/speed.md)."""
+    """Visual words take ONNX Runtime twice as long as PyTorch (docs/findings.md)."""
     has_words = any(isinstance(layer, WordAssignment) for layer in module.modules())
     return device.type == "cpu" and onnx_is_installed() and not has_words
 
