@@ -16,7 +16,7 @@ import numpy as np
 
 from indexer.bootstrap import Comparison, Estimate, Verdict, compare, estimate
 from scripts.studies.evidence import COLOURS, PIXELS, Evidence, Result
-from scripts.studies.grids import Run
+from scripts.studies.grids import STUDY_ARCHS, Run
 from scripts.studies.original import BEST_PAIR, HITS, NAMED_BEST, PAIRS
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LITTLE = 0.02
 """A gain in precision below this is called little: one answer in fifty."""
+LEAST_TRAININGS = 4
+"""Fewer say nothing of how losses and rankings go together."""
 
 
 class Finding(StrEnum):
@@ -174,6 +176,12 @@ def _universal(
     return Conclusion(claim, all_better(differences, missing), evidence)
 
 
+def _archs_missing(chosen: Iterable[Candidate]) -> list[str]:
+    """What a claim about all of the study's networks cannot be confirmed without."""
+    done = {each.run.settings.arch for each in chosen}
+    return [arch for arch in STUDY_ARCHS if arch not in done]
+
+
 def named_best_are_best(chosen: Sequence[Candidate]) -> Conclusion:
     """Every row that is named best against every other row of the study's table."""
     rows = {each.key: each for each in chosen if each.key in HITS}
@@ -207,7 +215,8 @@ def smaller_latents_are_better(chosen: Sequence[Candidate]) -> Conclusion:
         )
         for small, large in ordered
     ]
-    return _universal("smaller latents of more channels are better", differences)
+    claim = "smaller latents of more channels are better"
+    return _universal(claim, differences, _archs_missing(rows))
 
 
 def loss_says_little(chosen: Sequence[Candidate]) -> Conclusion:
@@ -217,8 +226,9 @@ def loss_says_little(chosen: Sequence[Candidate]) -> Conclusion:
     for first, second in combinations(sorted(chosen, key=lambda each: each.loss), 2):
         if first.run.settings.image_size == second.run.settings.image_size:
             gains.append(first.best - second.best)
-    if not gains:
-        return Conclusion(claim, Finding.UNDECIDED, "fewer than two trainings at one size")
+    if len(chosen) < LEAST_TRAININGS or not gains:
+        reason = f"{len(chosen)} trainings; it takes {LEAST_TRAININGS}"
+        return Conclusion(claim, Finding.UNDECIDED, reason)
     gain = estimate({"gain": np.mean(gains, axis=0)})["gain"]
     return Conclusion(
         claim, gain_is_little(gain), f"mean gain over {len(gains)} pairs: {shown(gain)}"
@@ -246,13 +256,15 @@ def max_pool_with_cosine_is_best(chosen: Sequence[Candidate]) -> Conclusion:
         for pair, values in means.items()
         if pair != BEST_PAIR
     ]
-    return _universal(f"{BEST_PAIR} is best over the whole of the models", differences)
+    claim = f"{BEST_PAIR} is best over the whole of the models"
+    return _universal(claim, differences, _archs_missing(chosen))
 
 
 def training_beats_its_start(chosen: Sequence[Candidate]) -> Conclusion:
     """What the study takes for granted."""
     differences = [(each.name, compare(each.best, each.untrained_best)) for each in chosen]
-    return _universal("training as reported beats the same network untrained", differences)
+    claim = "training as reported beats the same network untrained"
+    return _universal(claim, differences, _archs_missing(chosen))
 
 
 CLAIMS: tuple[Callable[[Sequence[Candidate]], Conclusion], ...] = (
@@ -277,19 +289,23 @@ def conclusions(
         if floor is not None:
             rival = floor.best().precision
             differences = [(each.name, compare(each.best, rival)) for each in as_reported]
-            yield _universal(f"training as reported beats {kind}", differences)
+            claim = f"training as reported beats {kind}"
+            yield _universal(claim, differences, _archs_missing(as_reported))
     yield _retrieval_beats_study(chosen)
 
 
 def _retrieval_beats_study(chosen: Sequence[Candidate]) -> Conclusion:
     """This project's recipe against the study's, for every network that was trained by both."""
     ours = {_size(each): each for each in by_recipe(chosen, "retrieval")}
-    differences = [
-        (each.run.settings.arch, compare(ours[_size(each)].best, each.best))
+    both = [
+        each
         for each in by_recipe(chosen, "study")
         if each.run.scheduler == "none" and _size(each) in ours
     ]
-    return _universal("the retrieval recipe beats the study's", differences)
+    differences = [
+        (each.run.settings.arch, compare(ours[_size(each)].best, each.best)) for each in both
+    ]
+    return _universal("the retrieval recipe beats the study's", differences, _archs_missing(both))
 
 
 def _size(candidate: Candidate) -> tuple[str, int]:

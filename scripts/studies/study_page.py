@@ -232,7 +232,9 @@ def _training_line(found: Sequence[Candidate]) -> str:
 
 def _nine_rows(dataset: str, found: Sequence[Candidate]) -> str:
     """The study's table in our form, its own counts beside it."""
-    rows = {each.key: each for each in found}
+    rows = {each.key: each for each in found if each.key in HITS}
+    if not rows:
+        return f"\n### The study's table: {dataset}\n\nNone of its rows was run.\n"
     lines = []
     for key, hits in HITS.items():
         cells = [
