@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from indexer.search import Searcher
+from indexer.settings import Settings
 from indexer.types import Distance
 from models.pooling import STANDARD
 from scripts.drill.killed_sync import DATASET, SyncProcess
@@ -35,7 +36,7 @@ def test_searches_go_on_while_another_process_syncs_twice(
                 seen.append(len(row.hits))
         return seen
 
-    with closing(Searcher.open(data)) as searcher, ThreadPoolExecutor(1) as pool:
+    with closing(Searcher.open(Settings(data))) as searcher, ThreadPoolExecutor(1) as pool:
         searching = pool.submit(search, searcher)
         try:
             for number in range(2):

@@ -25,6 +25,7 @@ from models.pooling import Pooling
 from models.preprocess import Preprocess
 from models.recipes import RECIPES, TrainSettings
 from models.registry import create_model, get_architecture, list_models
+from models.runtimes import Runtime
 from models.sources import ImageFile, open_source
 from models.training import train
 from models.vision import torchvision
@@ -137,7 +138,7 @@ def test_a_checkpoint_rebuilds_the_network_with_equal_fingerprint_and_vectors(
     preprocess = Preprocess(SIDE, IMAGENET_MEAN, IMAGENET_STD)
     model = create_model(f"torchvision:{network}", output="sigmoid")
     saved = save_checkpoint(tmp_path, model, preprocess)
-    loaded = Encoder.load(tmp_path, device="cpu")
+    loaded = Encoder.load(tmp_path, device="cpu", runtime=Runtime.TORCH)
     made = Encoder(model, preprocess, device="cpu")
     assert loaded.fingerprint == made.fingerprint == saved.fingerprint
     pixels = some_images()
