@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import DataFolderError
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,37 +116,3 @@ def disk_bytes(folder: Path) -> int:
             status = path.stat()
             total += getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
     return total
-
-
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder and keep the holes of its files: the engine's logs are mostly holes."""
-    target.mkdir(parents=True)
-    for entry in sorted(source.iterdir()):
-        if entry.is_dir():
-            copy_folder(entry, target / entry.name)
-        else:
-            _copy_with_holes(entry, target / entry.name)
-
-
-def _copy_with_holes(source: Path, target: Path) -> None:
-    if not hasattr(os, "SEEK_DATA"):  # Windows
-        shutil.copyfile(source, target)
-        return
-    with source.open("rb") as old, target.open("wb") as new:
-        file = old.fileno()
-        for start, end in _data_ranges(file):
-            new.seek(start)
-            for position in range(start, end, _CHUNK):
-                new.write(os.pread(file, min(_CHUNK, end - position), position))
-        new.truncate(os.fstat(file).st_size)
-
-
-def _data_ranges(file: int) -> Iterator[tuple[int, int]]:
-    end, size = 0, os.fstat(file).st_size
-    while end < size:
-        try:
-            start = os.lseek(file, end, os.SEEK_DATA)
-        except OSError:  # no more data
-            return
-        end = os.lseek(file, start, os.SEEK_HOLE)
-        yield start, end

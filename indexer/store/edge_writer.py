@@ -22,7 +22,8 @@ from uuid import UUID
 from filelock import FileLock, Timeout
 
 from indexer.errors import CollectionBusyError, DamagedIndexError, StoreError
-from indexer.layout import DataFolder, copy_folder, write_atomically
+from indexer.folder_copy import copy_changes, copy_folder
+from indexer.layout import DataFolder, write_atomically
 from indexer.schema import IndexSpec, dataset_of
 from indexer.store import edge_search, edge_shard
 from indexer.store.checks import check_vectors
@@ -347,8 +348,10 @@ class EdgeWriter:
     def _new_shard(self, distance: Distance, path: Path) -> EdgeShard:
         if self._base is None:
             return edge_shard.create_shard(path, distance, self._spec.vector_sizes, self._classes)
-        with self._lease(self._base, distance).use():  # nobody else has it open meanwhile
-            copy_folder(self._paths(self._base.generation)[distance], path)
+        source = self._paths(self._base.generation)[distance]
+        copied = copy_folder(source, path)  # a large one takes long, and searches go on meanwhile
+        with self._lease(self._base, distance).use():  # now nobody else has it open
+            copy_changes(source, path, copied)
         return edge_shard.load_shard(path, images=self._base.images)
 
     @contextmanager

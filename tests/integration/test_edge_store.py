@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import CollectionBusyError, DamagedIndexError, DataFolderError, StoreError
+from indexer.folder_copy import copy_folder
 from indexer.schema import IndexSpec, point_id
 from indexer.settings import Settings
 from indexer.store import edge_lease, edge_shard, open_store
@@ -259,3 +260,22 @@ def test_a_full_disk_at_the_first_change_leaves_the_writer_usable(
         monkeypatch.undo()
         writer.upsert(points(1, start=3))
         assert writer.publish().images == 4
+
+
+def test_searches_go_on_while_a_large_generation_is_copied(
+    store: EdgeStore, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, *points(5))
+    monkeypatch.setattr(edge_lease, "PATIENCE_SECONDS", 0.2)
+    seen = []
+
+    def slow(source: Path, target: Path) -> object:
+        copied = copy_folder(source, target)
+        with closing(EdgeStore(data)) as other:
+            seen.append(count(other))
+        return copied
+
+    monkeypatch.setattr("indexer.store.edge_writer.copy_folder", slow)
+    publish(store, *points(5, start=5))
+    assert seen == [5, 5]
+    assert count(store) == 10

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import DataFolderError
-from indexer.layout import DataFolder, copy_folder, disk_bytes, write_atomically
+from indexer.folder_copy import copy_changes, copy_folder
+from indexer.layout import DataFolder, disk_bytes, write_atomically
 
 
 def test_prepare_makes_the_folders_and_leaves_no_trace_of_its_trial(tmp_path: Path) -> None:
@@ -64,3 +65,51 @@ def test_a_copy_has_the_same_bytes_and_keeps_holes(tmp_path: Path) -> None:
     for path in ("wal/open-1", "empty", "config.json"):
         assert (tmp_path / "copy" / path).read_bytes() == (source / path).read_bytes()
     assert disk_bytes(tmp_path / "copy") == disk_bytes(source) < 1_000_000
+
+
+def test_the_second_pass_copies_what_changed_came_or_went_and_nothing_else(tmp_path: Path) -> None:
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    (source / "segments").mkdir(parents=True)
+    for name in ("same", "rewritten", "replaced", "gone", "segments/touched"):
+        (source / name).write_text(f"old {name}")
+    copied = copy_folder(source, copy)
+    assert set(copied) == {"same", "rewritten", "replaced", "gone", "segments/touched"}
+    untouched = (copy / "same").stat()
+    (source / "rewritten").write_text("new bytes")
+    os.utime(source / "segments" / "touched", ns=(1, 1))
+    write_atomically(source / "replaced", b"other")
+    (source / "gone").unlink()
+    (source / "wal").mkdir()
+    (source / "wal" / "come").write_text("new")
+    (copy / "segments" / "touched").write_text("to be copied again")
+    copy_changes(source, copy, copied)
+    files = {p.relative_to(copy).as_posix(): p.read_text() for p in copy.rglob("*") if p.is_file()}
+    assert files == {
+        "same": "old same",
+        "rewritten": "new bytes",
+        "replaced": "other",
+        "segments/touched": "old segments/touched",
+        "wal/come": "new",
+    }
+    assert (copy / "same").stat().st_mtime_ns == untouched.st_mtime_ns
+
+
+def test_a_file_that_goes_while_it_is_copied_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_text("stays")
+    (source / "b.new").write_text("goes")
+    stat = Path.stat
+
+    def goes(path: Path, **options: bool) -> os.stat_result:
+        found = stat(path, **options)
+        if path.name == "b.new":
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "stat", goes)
+    assert set(copy_folder(source, tmp_path / "copy")) == {"a"}
+    monkeypatch.undo()
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["a"]
