@@ -167,7 +167,7 @@ def store_groups(store: VectorStore, grouping: Grouping) -> None:
         CollectionBusyError: another process writes this dataset.
         InvalidRequestError: the index was changed since the groups were found.
     """
-    with closing(store.writer(_spec(store.describe(grouping.dataset)))) as writer:
+    with closing(store.writer(IndexSpec.of(store.describe(grouping.dataset)))) as writer:
         ids = {record.id for record in writer.records()}
         if len(ids) != len(grouping.members) + grouping.outside or not ids >= set(grouping.members):
             raise InvalidRequestError(
@@ -180,19 +180,6 @@ def store_groups(store: VectorStore, grouping: Grouping) -> None:
             for start in range(0, len(points), BATCH):
                 writer.set_payload(points[start : start + BATCH], {"group": number})
         writer.publish()
-
-
-def _spec(info: DatasetInfo) -> IndexSpec:
-    return IndexSpec(
-        dataset=info.name,
-        arch=info.arch,
-        fingerprint=info.fingerprint,
-        image_size=info.image_size,
-        distances=info.distances,
-        vector_sizes=info.vector_sizes,
-        source=info.source,
-        root=info.root,
-    )
 
 
 def _check_count(method: GroupingMethod, count: int | None, info: DatasetInfo) -> None:

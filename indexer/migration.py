@@ -94,7 +94,7 @@ def migrate(
             f"there is an index of {dataset!r} already ({there.images} images, {there.checkpoint}, "
             f"synced {there.synced_at}); --replace brings it in line with the one to copy"
         )
-    with closing(target.writer(_spec(info))) as writer:
+    with closing(target.writer(IndexSpec.of(info))) as writer:
         known = {record.id: record.payload for record in writer.records()}
         copied, seen = _copy(source, info, writer, known, progress=progress)
         gone = sorted(known.keys() - seen)
@@ -113,19 +113,6 @@ def migrate(
         compared=compared,
         collections=published.collections,
         seconds=round(time.perf_counter() - started, 3),
-    )
-
-
-def _spec(info: DatasetInfo) -> IndexSpec:
-    return IndexSpec(
-        dataset=info.name,
-        arch=info.arch,
-        fingerprint=info.fingerprint,
-        image_size=info.image_size,
-        distances=info.distances,
-        vector_sizes=info.vector_sizes,
-        source=info.source,
-        root=info.root,
     )
 
 

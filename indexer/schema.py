@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 from uuid import UUID, uuid5
 
 from indexer.errors import InvalidRequestError
-from indexer.types import Distance
+from indexer.types import DatasetInfo, Distance
 from models.checkpoint import checkpoint_name
 from models.pooling import Pooling
 
@@ -89,6 +90,20 @@ class IndexSpec:
     vector_sizes: Mapping[Pooling, int]
     source: str
     root: str
+
+    @classmethod
+    def of(cls, info: DatasetInfo) -> Self:
+        """What a published index was written by."""
+        return cls(
+            dataset=info.name,
+            arch=info.arch,
+            fingerprint=info.fingerprint,
+            image_size=info.image_size,
+            distances=info.distances,
+            vector_sizes=info.vector_sizes,
+            source=info.source,
+            root=info.root,
+        )
 
     @property
     def checkpoint(self) -> str:

@@ -21,6 +21,7 @@ from indexer.settings import calm_threads
 from models.errors import SimilarityError
 from scripts.benchmarks import encoders, index, int8, search, steps
 
+ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = (index, steps, int8, encoders, search)
 PACKAGES = ("torch", "onnxruntime", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
 
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(arguments.report(measurements, arguments))
     if arguments.json:
-        settings = {k: str(v) for k, v in vars(arguments).items() if k not in ("measure", "report")}
+        settings = {k: _shown(v) for k, v in vars(arguments).items() if not callable(v)}
         content = {
             "machine": platform.platform(),
             "cores": os.cpu_count(),
@@ -69,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
         arguments.json.write_text(json.dumps(content, indent=1) + "\n")
     return 0
+
+
+def _shown(value: object) -> str:
+    """Files of this repository by their place in it: where that lies is nobody's business."""
+    if isinstance(value, Path) and value.is_relative_to(ROOT):
+        return value.relative_to(ROOT).as_posix()
+    return str(value)
 
 
 if __name__ == "__main__":
