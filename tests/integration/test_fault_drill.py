@@ -64,17 +64,7 @@ def test_every_difference_of_two_indexes_is_found(
 
 
 def _copy(store: VectorStore, other: VectorStore) -> IndexSpec:
-    info = store.describe("photos")
-    spec = IndexSpec(
-        dataset=info.name,
-        arch=info.arch,
-        fingerprint=info.fingerprint,
-        image_size=info.image_size,
-        distances=info.distances,
-        vector_sizes=info.vector_sizes,
-        source=info.source,
-        root=info.root,
-    )
+    spec = IndexSpec.of(store.describe("photos"))
     with closing(other.writer(spec)) as writer:
         writer.upsert(
             [

@@ -254,7 +254,8 @@ def test_a_writer_on_another_machine_is_named(store: ServerStore, link: Link) ->
 
 def test_a_lease_that_ran_out_is_taken(store: ServerStore, link: Link) -> None:
     hold(link, machine="far-away", expires=time.time() - 1)
-    store.writer(spec()).close()
+    with closing(store.writer(spec())) as writer:
+        assert list(writer.records()) == []
 
 
 def test_a_dead_process_of_this_machine_holds_nothing(store: ServerStore, link: Link) -> None:
@@ -263,7 +264,8 @@ def test_a_dead_process_of_this_machine_holds_nothing(store: ServerStore, link: 
         os._exit(0)
     os.waitpid(process, 0)
     hold(link, pid=process)
-    store.writer(spec()).close()
+    with closing(store.writer(spec())) as writer:
+        assert list(writer.records()) == []
 
 
 def test_its_number_on_another_machine_tells_nothing() -> None:
