@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from indexer.search import Searcher
-from search_ui.blocks import build_page
+from search_ui.api import add_api
+from search_ui.blocks import VIEWS, build_page
 from search_ui.components import package_text
 from search_ui.environment import upload_folder
 from search_ui.guard import Guard, allowed_hosts
@@ -15,6 +19,8 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
+STYLES = ("static/page.css", "static/search.css")
+SCRIPTS = ("static/page.js", "static/views.js")
 
 
 def head_html() -> str:
@@ -22,8 +28,18 @@ def head_html() -> str:
 
     Not through Gradio's ``css``: it confines every rule to its own container.
     """
-    style, script = package_text("static/page.css"), package_text("static/page.js")
-    return f"{package_text('static/head.html')}<style>{style}</style><script>{script}</script>"
+    views = json.dumps([asdict(view) for view in VIEWS])
+    scripts = (f"window.similarityViews = {views};", *map(package_text, SCRIPTS))
+    # A view is hidden by its name, so that none flashes up before the scripts have run.
+    hidden = (f'html:not([data-view="{view.name}"]) #view-{view.name}' for view in VIEWS)
+    styles = (*map(package_text, STYLES), f"{', '.join(hidden)} {{ display: none !important; }}")
+    return "".join(
+        (
+            package_text("static/head.html"),
+            *(f"<style>{style}</style>" for style in styles),
+            *(f"<script>{script}</script>" for script in scripts),
+        )
+    )
 
 
 def make_app(searcher: Searcher, *, host: str = "127.0.0.1") -> FastAPI:
@@ -36,6 +52,7 @@ def make_app(searcher: Searcher, *, host: str = "127.0.0.1") -> FastAPI:
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
+    add_api(app, searcher)
 
     @app.get("/healthz")
     def healthz() -> PlainTextResponse:

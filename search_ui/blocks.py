@@ -24,6 +24,18 @@ _READY = "() => { document.documentElement.dataset.ready = '1'; }"
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """One of the page's views: the name in its address, ``#/name``, and the title of its tab."""
+
+    name: str
+    title: str
+
+
+VIEWS = (View("search", "Search"),)
+"""In the order of their tabs. Each fills the column ``view-<name>`` of the page."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The controls, in the order in which a search takes them."""
 
@@ -59,14 +71,15 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
         delete_cache=(60 * 60, UPLOADS_KEPT_SECONDS),
     )
     with page:
-        with gr.Row(elem_id="page"):
-            with gr.Column(elem_id="side"):
-                components.brand()
-                query = components.query_image()
-                picks = components.pick_grid()
-                settings = _settings()
-            with gr.Column(elem_id="main"):
-                board = components.result_board()
+        with gr.Column(elem_id="page"):
+            components.header()
+            with gr.Row(elem_id="view-search"):
+                with gr.Column(elem_id="side"):
+                    query = components.query_image()
+                    picks = components.pick_grid()
+                    settings = _settings()
+                with gr.Column(elem_id="main"):
+                    board = components.result_board()
         parts = Parts(searcher, uploads, page, query, picks, settings, board)
         _bind_opening(parts)
         _bind_search(parts)

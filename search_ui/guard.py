@@ -19,6 +19,7 @@ _ROUTES = re.compile(
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /media/[^/]+/[^/]+/(thumb|original)
+    | /api/datasets(/[^/]+)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
         | startup-events | app_id/? | cancel | reset/?

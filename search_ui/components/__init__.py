@@ -20,9 +20,9 @@ def package_text(name: str) -> str:
     return files("search_ui").joinpath(name).read_text(encoding="utf-8")
 
 
-def brand() -> gr.HTML:
-    """The page's name, and the switches for the theme and, on phones, the settings."""
-    return _scripted("brand", template=package_text("components/brand.html"))
+def header() -> gr.HTML:
+    """The page's name, its views, the dataset, and the switches for theme and settings."""
+    return _scripted("header", template=package_text("components/header.html"))
 
 
 def query_image() -> gr.HTML:

@@ -84,6 +84,7 @@ window.similarity ??= (() => {
   const onPreview = (listener) => previewListeners.push(listener);
 
   return {
+    views: window.similarityViews,
     element, icon, picture, trail, current, ask, back, answered, busy, onAsk, onPreview,
   };
 })();
