@@ -19,7 +19,8 @@ _ROUTES = re.compile(
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /media/[^/]+/[^/]+/(thumb|original)
-    | /api/datasets(/[^/]+)?
+    | /api/datasets(/[^/]+(/sample | /images/[^/]+)?)?
+    | /api/search(/upload)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
         | startup-events | app_id/? | cancel | reset/?
@@ -37,6 +38,7 @@ _HEADERS = {
             "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
+            "media-src 'self' blob: mediastream:",
             "font-src 'self' data:",
             "object-src 'none'",
             "base-uri 'self'",
@@ -44,6 +46,8 @@ _HEADERS = {
             "frame-ancestors 'none'",
         )
     ),
+    # The query may come from the camera.
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
