@@ -19,7 +19,7 @@ _ROUTES = re.compile(
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /media/[^/]+/[^/]+/(thumb|original)
-    | /api/datasets(/[^/]+(/sample | /images/[^/]+)?)?
+    | /api/datasets(/[^/]+(/sample | /labels | /formats | /images(/[^/]+)?)?)?
     | /api/search(/upload)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
@@ -28,6 +28,9 @@ _ROUTES = re.compile(
     """,
     re.VERBOSE,
 )
+
+# Of what is sent to /api; Gradio counts for itself. A little more than the largest picture.
+_MAX_BODY = 51 * 1024 * 1024
 
 _HEADERS = {
     # Gradio starts from inline scripts and builds its templates at run time. Nothing is loaded
@@ -100,7 +103,18 @@ class Guard:
             return PlainTextResponse("requests from other sites are refused", 403)
         if not _ROUTES.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
             return PlainTextResponse("not found", 404)
-        return None
+        return _refused_body(headers) if "/api/" in scope["path"] else None
+
+
+def _refused_body(headers: Headers) -> PlainTextResponse | None:
+    """A body is read to its end before anything looks at it: its length has to be told first."""
+    if "transfer-encoding" in headers:
+        return PlainTextResponse("send the length of the content", 411)
+    length = headers.get("content-length", "0")
+    # The server has refused what is no number.
+    if int(length) > _MAX_BODY:
+        return PlainTextResponse(f"larger than {_MAX_BODY:,} bytes", 413)
+    return None
 
 
 def _host_name(host: str) -> str:

@@ -17,6 +17,7 @@ from indexer.search import Searcher
 from models.errors import SimilarityError, UnreadableImageError
 from search_ui.api.datasets import datasets_router
 from search_ui.api.details import details_router
+from search_ui.api.images import images_router
 from search_ui.api.search import search_router
 from search_ui.queries import what_is_wrong
 
@@ -31,6 +32,7 @@ STATUS_OF = {
 def add_api(app: FastAPI, searcher: Searcher, uploads: Path) -> None:
     """Give ``app`` the endpoints, answered by ``searcher``; uploads lie in ``uploads``."""
     app.include_router(datasets_router(searcher), prefix="/api")
+    app.include_router(images_router(searcher), prefix="/api")
     app.include_router(details_router(searcher), prefix="/api")
     app.include_router(search_router(searcher, uploads), prefix="/api")
     app.add_exception_handler(SimilarityError, tell)

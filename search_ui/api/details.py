@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
 
@@ -27,6 +28,9 @@ class Image(BaseModel):
     height: int
     format: str = Field(description='Found when it was decoded, such as "JPEG".')
     bytes: int
+    modified: datetime | None = Field(description="When its file was last changed.")
+    taken_at: str | None = Field(description="EXIF time, ISO 8601 without a zone.")
+    group: int | None
     thumb: str
     original: str | None = Field(description="None where the file is of a kind that is not sent.")
     shown: bool = Field(description="Browsers can show the original.")
@@ -44,10 +48,17 @@ class Image(BaseModel):
             height=image.height,
             format=format,
             bytes=image.bytes,
+            modified=_time(image.mtime),
+            taken_at=image.taken_at,
+            group=image.group,
             thumb=thumb_url(info, image.id),
             original=media_url(info, image.id, "original") if format in RASTER_TYPES else None,
             shown=format in SHOWN_BY_BROWSERS,
         )
+
+
+def _time(nanoseconds: int | None) -> datetime | None:
+    return None if nanoseconds is None else datetime.fromtimestamp(nanoseconds / 1e9, UTC)
 
 
 def details_router(searcher: Searcher) -> APIRouter:

@@ -48,17 +48,16 @@ def pick_grid() -> gr.HTML:
 
 def search_settings() -> gr.HTML:
     """What is compared and which images may be found; every change asks again."""
-    named = {
-        "poolings": POOLING_NAMES,
-        "distances": DISTANCE_NAMES,
-        "formats": READ_FORMATS,
-    }
-    choices = {
-        kind: [{"value": str(value), "text": text} for value, text in names.items()]
-        for kind, names in named.items()
-    }
     return _scripted(
-        "search_settings", value={**choices, "hits": {"most": MAX_K, "start": DEFAULT_K}}
+        "search_settings",
+        value={
+            "poolings": [{"value": str(one), "text": name} for one, name in POOLING_NAMES.items()],
+            "distances": [
+                {"value": str(one), "text": name} for one, name in DISTANCE_NAMES.items()
+            ],
+            "formats": READ_FORMATS,
+            "hits": {"most": MAX_K, "start": DEFAULT_K},
+        },
     )
 
 

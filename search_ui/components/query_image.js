@@ -35,7 +35,7 @@ const draw = (question) => {
       make("span", {}, asked ? "drop, paste or click" : "paste one, or click to choose")),
   );
   tools.replaceChildren(...[
-    asked ? tool("crop", "Search with a part", () => similarity.crop(question)) : null,
+    thumb ? tool("crop", "Search with a part", () => similarity.crop(question)) : null,
     similarity.hasCamera() ? tool("camera", "Take a picture", () => similarity.camera(uploadAndAsk))
       : null,
   ].filter(Boolean));

@@ -92,24 +92,35 @@ const leastSide = () => {
 const section = (title, ...content) =>
   make("section", { class: "settings-part" }, make("h3", {}, title), content);
 
-const draw = async (dataset) => {
+const draw = (dataset) => {
   const known = (all, there) => all.filter(({ value }) => there.includes(value));
-  const compare = [
+  const filters = section("Filters");
+  controls = [
     numberOfHits(),
     checks("pooling", "Pooling", known(poolings, Object.keys(dataset.vector_sizes)), { all: true }),
     checks("distance", "Distance", known(distances, dataset.distances), { all: true }),
   ];
-  const narrow = [checks("format", "Format", formats), leastSide()];
-  const filters = section("Filters", narrow.map(({ shown }) => shown));
-  root.replaceChildren(section("Settings", compare.map(({ shown }) => shown)), filters);
-  controls = [...compare, ...narrow];
+  root.replaceChildren(section("Settings", controls.map(({ shown }) => shown)), filters);
+  addFilters(dataset, filters);
+};
+
+const addFilters = async (dataset, filters) => {
+  const path = `datasets/${encodeURIComponent(dataset.name)}`;
   // Without them the filters are only fewer.
-  const labels = await api(`datasets/${encodeURIComponent(dataset.name)}/labels`).catch(() => []);
-  if (drawn !== dataset || !labels.some(({ label }) => label)) return;
-  const group = labelChoices(labels);
-  filters.firstChild.after(group.shown);
-  controls.push(group);
-  group.set(similarity.question());
+  const [labels, kinds] = await Promise.all(
+    ["labels", "formats"].map((what) => api(`${path}/${what}`).catch(() => [])));
+  if (drawn !== dataset) return;
+  const added = [];
+  if (labels.length > 1) added.push(labelChoices(labels));
+  if (kinds.length > 1) {
+    added.push(checks("format", "Format", kinds.map(({ format, images }) => ({
+      value: format, text: formats[format] ?? format, count: images,
+    }))));
+  }
+  added.push(leastSide());
+  filters.append(...added.map(({ shown }) => shown));
+  controls.push(...added);
+  added.forEach(({ set }) => set(similarity.question()));
 };
 
 onQuestion((question) => {
