@@ -25,6 +25,7 @@ def answer(
             distances=distances,
             k=question.k,
             where=question.where,
+            crop=question.box,
         )
     check_upload(query)
     return searcher.by_image(
@@ -34,4 +35,5 @@ def answer(
         distances=distances,
         k=question.k,
         where=question.where,
+        crop=question.box,
     )

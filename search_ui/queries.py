@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from indexer.types import DatasetInfo, Distance, Filter
+from indexer.types import Box, DatasetInfo, Distance, Filter
 from models.errors import SimilarityError
 from models.pooling import Pooling
 
@@ -103,6 +103,15 @@ class Question(BaseModel):
         # Two pictures in one JPEG file, as telephones take them, have a name of their own.
         formats = (*self.format, "MPO") if "JPEG" in self.format else self.format
         return Filter(labels=self.label, formats=formats, min_side=self.min_side)
+
+    @property
+    def box(self) -> Box | None:
+        """The part of the picture to search with; None for all of it.
+
+        Raises:
+            InvalidRequestError: it is no part of a picture.
+        """
+        return Box(*self.crop) if self.crop else None
 
     def choices(self, info: DatasetInfo) -> tuple[tuple[Pooling, ...], tuple[Distance, ...]]:
         """The poolings and distances to search ``info`` with, in its order.

@@ -135,7 +135,7 @@ const results = (question, value) => {
     found
       ? [
         make("div", { class: "rows" }, rows.map((shown) => row(shown, rows.length))),
-        make("footer", { class: "rows-foot" },
+        make("div", { class: "rows-foot" },
           make("p", {}, make("kbd", {}, "arrows"), " move, ", make("kbd", {}, "Enter"),
             " searches from a picture, ", make("kbd", {}, "i"), " tells more about it"),
           moreButton(question, rows)),

@@ -12,7 +12,7 @@ Object.assign(window.similarity, (() => {
       icon("camera"), "Take picture");
     const problem = make("p", { class: "dialog-hint", role: "alert" });
     const shown = dialog("camera", "Take a picture", video, problem,
-      make("footer", { class: "dialog-foot" }, shoot));
+      make("div", { class: "dialog-foot" }, shoot));
     let stream = null;
     const stop = () => stream?.getTracks().forEach((track) => track.stop());
     shown.addEventListener("close", stop);

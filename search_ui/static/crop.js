@@ -55,6 +55,12 @@ Object.assign(window.similarity, (() => {
       image.classList.remove("missing");
       image.src = thumb;
     }, { once: true });
+    // As large as there is room, in the shape of the picture: fractions of one are of the other.
+    image.addEventListener("load", () => {
+      const ratio = image.naturalWidth / image.naturalHeight;
+      stage.style.aspectRatio = ratio;
+      stage.style.width = `min(100%, calc((100dvh - 280px) * ${ratio}))`;
+    });
     let box = read(question.crop) ?? START;
     const handle = make("div", {
       class: "crop-box", tabindex: "0", role: "application", "aria-roledescription": "box",
@@ -71,7 +77,7 @@ Object.assign(window.similarity, (() => {
         "Draw a box around what you are looking for. Arrow keys move it, Shift and arrow keys "
         + "resize it."),
       make("div", { class: "crop-room" }, stage),
-      make("footer", { class: "dialog-foot" }, whole, search), status);
+      make("div", { class: "dialog-foot" }, whole, search), status);
 
     const set = (next) => {
       box = next;

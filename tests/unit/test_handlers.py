@@ -164,6 +164,20 @@ def test_filters_leave_out_what_does_not_pass(searcher: FakeSearcher, uploads: P
         assert [row["hits"] for row in board["rows"]] == [[]] * 4
 
 
+@pytest.mark.parametrize("crop", ["0.5,0,1,0.5", [0.5, 0, 1, 0.5]])
+def test_a_part_is_searched_with_as_a_picture_of_its_own(
+    searcher: FakeSearcher, uploads: Path, crop: object
+) -> None:
+    whole = upload(uploads)
+    with Image.open(uploads / whole["upload"]) as picture:
+        picture.crop((64, 0, 128, 64)).save(uploads / "part.png")
+    part = ask(searcher, whole, uploads, crop=crop)["rows"]
+    assert part == ask(searcher, {"upload": "part.png"}, uploads)["rows"]
+    assert part != ask(searcher, whole, uploads)["rows"]
+    stored_part = ask(searcher, stored(searcher), uploads, crop=crop)["rows"]
+    assert stored_part != ask(searcher, stored(searcher), uploads)["rows"]
+
+
 def test_every_hit_tells_in_how_many_rows_it_is(searcher: FakeSearcher, uploads: Path) -> None:
     board = ask(searcher, stored(searcher), uploads, k=3)
     ids = [hit["id"] for row in board["rows"] for hit in row["hits"]]
@@ -220,6 +234,9 @@ def test_a_stored_query_of_another_dataset_is_told(searcher: FakeSearcher, uploa
         {"crop": "0,0,1"},
         {"crop": "a,b,c,d"},
         {"crop": [0, 0, 1, 1, 1]},
+        {"crop": "0.5,0,0.5,1"},
+        {"crop": "-0.1,0,1,1"},
+        {"crop": "nan,0,1,1"},
         {"unheard": "of"},
     ],
 )
