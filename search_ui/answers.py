@@ -8,9 +8,7 @@ from search_ui.queries import Query, Question, StoredQuery
 from search_ui.uploads import check_upload
 
 
-def answer(
-    searcher: Searcher, info: DatasetInfo, question: Question, query: Query
-) -> SearchResult:
+def answer(searcher: Searcher, info: DatasetInfo, question: Question, query: Query) -> SearchResult:
     """What ``searcher`` finds in ``info`` for a ``question`` about the picture ``query``.
 
     Raises:

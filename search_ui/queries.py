@@ -68,9 +68,7 @@ def _split(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
-Labels = Annotated[
-    tuple[Text, ...], BeforeValidator(_listed), Field((), max_length=MAX_CHOICES)
-]
+Labels = Annotated[tuple[Text, ...], BeforeValidator(_listed), Field((), max_length=MAX_CHOICES)]
 
 
 class Question(BaseModel):

@@ -1,4 +1,4 @@
-"""``/api/datasets/{dataset}/images``: a dataset's images in pages, and what they can be sorted by."""
+"""``/api/datasets/{dataset}/images``: a dataset's images in pages, and their labels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,35 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from indexer.search import Searcher
+from indexer.search import MAX_PAGE, Searcher
 from indexer.types import DatasetInfo, Filter, ImageDetails, Order
 from search_ui.media import file_name, thumb_url
 
 PAGE = 72
-MAX_PAGE = 200
-"""Most images of one answer: thumbnails of more would not be looked at."""
 LAST = 2**31 - 1
 
 Name = Annotated[str, StringConstraints(max_length=1_000)]
 Offset = Annotated[int, Query(ge=0, le=LAST, description="How many to leave out before the first.")]
+
+
+class WantedImages(BaseModel):
+    """Which images, in which order, and how many of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: list[Name] = Field([], description='Any of these labels; "" for no label.')
+    format: list[Name] = Field([], description='Any of these formats, such as "JPEG".')
+    group: list[Annotated[int, Field(ge=0, le=LAST)]] = Field(
+        [], description="Any of these groups; 0 for no group."
+    )
+    order: Order = Order.NAME
+    offset: int = Field(0, ge=0, le=LAST, description="How many to leave out before the first.")
+    limit: int = Field(PAGE, ge=1, le=MAX_PAGE)
+
+    @property
+    def where(self) -> Filter:
+        """As the index asks it."""
+        return Filter(tuple(self.label), tuple(self.format), tuple(self.group))
 
 
 class ListedImage(BaseModel):
@@ -81,22 +99,16 @@ def images_router(searcher: Searcher) -> APIRouter:
     router = APIRouter(prefix="/datasets/{dataset}", tags=["images"])
 
     @router.get("/images")
-    def list_images(
-        dataset: str,
-        label: Annotated[list[Name], Query(description='Any of these; "" for no label.')] = [],  # noqa: B006 - FastAPI copies it
-        format: Annotated[list[Name], Query(description='Any of these, such as "JPEG".')] = [],  # noqa: B006
-        group: Annotated[
-            list[Annotated[int, Field(ge=0, le=LAST)]],
-            Query(description="Any of these; 0 for no group."),
-        ] = [],  # noqa: B006
-        order: Order = Order.NAME,
-        offset: Offset = 0,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
-    ) -> ImageList:
+    def list_images(dataset: str, wanted: Annotated[WantedImages, Query()]) -> ImageList:
         """A page of the images of a dataset."""
         info = searcher.describe(dataset)
-        where = Filter(labels=tuple(label), formats=tuple(format), groups=tuple(group))
-        page = searcher.page(dataset, where=where, order=order, offset=offset, limit=limit)
+        page = searcher.page(
+            dataset,
+            where=wanted.where,
+            order=wanted.order,
+            offset=wanted.offset,
+            limit=wanted.limit,
+        )
         return ImageList(
             images=tuple(ListedImage.of(info, image) for image in page.images),
             total=page.total,

@@ -18,7 +18,6 @@ from search_ui.answers import answer
 from search_ui.media import file_name, thumb_url
 from search_ui.queries import Question, StoredQuery, StoredQuestion, UploadedQuery
 
-
 MULTIPART = "multipart/form-data"
 
 

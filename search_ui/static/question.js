@@ -6,6 +6,7 @@ Object.assign(window.similarity, (() => {
   const MANY = ["pooling", "distance", "label", "format"];
   const FILTERS = ["label", "format", "min_side"];
   const LONGEST_TRAIL = 8;
+  const PATIENCE_MS = 2000;
   const listeners = [];
   const answerListeners = [];
   // The questions so far, the current one last, one for each picture or part of a picture.
@@ -15,6 +16,7 @@ Object.assign(window.similarity, (() => {
   let current = null;
   let shown = null;
   let ticket = 0;
+  let answered = 0;
 
   const read = (params) => {
     const question = {};
@@ -85,7 +87,16 @@ Object.assign(window.similarity, (() => {
     ticket += 1;
     busy(hasPicture(current));
     listeners.forEach((listener) => listener(current));
+    if (hasPicture(current)) watchOver(ticket);
   };
+
+  // Gradio does not tell when it cannot reach the server.
+  const watchOver = (waiting) => setTimeout(async () => {
+    if (waiting !== ticket || answered === waiting) return;
+    const alive = await fetch("healthz").then(({ ok }) => ok, () => false);
+    if (alive) watchOver(waiting);
+    else if (waiting === ticket) answer(null);
+  }, PATIENCE_MS);
 
   // What the server is sent: the question, and whether it should send the picture along.
   const payload = () => ({
@@ -95,6 +106,7 @@ Object.assign(window.similarity, (() => {
   // An answer, or null when there will be none. Only the last question's is of interest.
   const answer = (board) => {
     if (board && board.ticket !== ticket) return;
+    answered = ticket;
     busy(false);
     if (!hasPicture(current)) return;
     trail.at(-1).failed = board?.state !== "results";

@@ -17,6 +17,7 @@ from search_ui.media import media_url, thumb_url
 from search_ui.queries import MAX_K
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 
+
 @pytest.fixture(scope="module")
 def searcher(tmp_path_factory: pytest.TempPathFactory) -> FakeSearcher:
     folder = tmp_path_factory.mktemp("pictures")
@@ -106,9 +107,7 @@ def test_only_steps_worth_telling_are_told(seconds: dict[str, float], text: str)
 
 
 def test_only_the_chosen_pairs_are_searched(searcher: FakeSearcher, uploads: Path) -> None:
-    board = ask(
-        searcher, stored(searcher), uploads, k=3, pooling=["flatten"], distance="euclid"
-    )
+    board = ask(searcher, stored(searcher), uploads, k=3, pooling=["flatten"], distance="euclid")
     assert [(row["pooling"], row["distance"]) for row in board["rows"]] == [("flatten", "euclid")]
     assert len(board["rows"][0]["hits"]) == 3
 
@@ -139,7 +138,10 @@ def test_the_poolings_of_the_dataset_are_searched_and_no_others(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"pooling": ["gem"]}, "Dataset 'hills' has no such pooling; choose from maxpool, flatten."),
+        (
+            {"pooling": ["gem"]},
+            "Dataset 'hills' has no such pooling; choose from maxpool, flatten.",
+        ),
         ({"distance": ["euclid"]}, "Dataset 'hills' has no such distance; choose from cosine."),
     ],
 )
@@ -152,7 +154,8 @@ def test_what_the_dataset_lacks_is_told_with_what_it_has(
 ) -> None:
     monkeypatch.setattr(searcher, "distances", (Distance.COSINE,))
     board = ask(searcher, stored(searcher), uploads, **asked)
-    assert (board["title"], board["message"]) == ("Nothing to compare with", said)
+    assert board["title"] == "Nothing to compare with"
+    assert board["message"] == f"Dataset 'hills' has no such {said}"
 
 
 def test_filters_leave_out_what_does_not_pass(searcher: FakeSearcher, uploads: Path) -> None:
