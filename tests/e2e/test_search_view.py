@@ -248,7 +248,8 @@ def test_a_part_is_drawn_by_touch_on_a_phone(open_page: Open, photo: Path) -> No
         ("touchEnd", []),
     ):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    page.get_by_role("button", name="Search with this part").tap()
+    # Not a tap: just after a movement the browser takes one for the end of it.
+    page.get_by_role("button", name="Search with this part").click()
     expect(chips(page)).to_have_text(["part of the picture"])
     box = [float(edge) for edge in asked(page)["crop"][0].split(",")]
     assert box == pytest.approx([0.25, 0.25, 0.85, 0.95], abs=0.01)

@@ -138,11 +138,8 @@ def test_the_poolings_of_the_dataset_are_searched_and_no_others(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (
-            {"pooling": ["gem"]},
-            "Dataset 'hills' has no such pooling; choose from maxpool, flatten.",
-        ),
-        ({"distance": ["euclid"]}, "Dataset 'hills' has no such distance; choose from cosine."),
+        ({"pooling": ["gem"]}, "pooling; choose from maxpool, flatten."),
+        ({"distance": ["euclid"]}, "distance; choose from cosine."),
     ],
 )
 def test_what_the_dataset_lacks_is_told_with_what_it_has(
