@@ -9,6 +9,7 @@ import gradio as gr
 
 from indexer.search import Searcher
 from search_ui import components, handlers
+from search_ui.client_api import add_client_api
 
 # One search by image keeps a core busy; more at once would only make all of them late.
 SEARCHES_AT_ONCE = 4
@@ -50,6 +51,7 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
                     board = components.result_board()
         page.load(None, js=_READY, api_visibility="private")
         _bind_search(searcher, uploads, query, board)
+        add_client_api(searcher, uploads)
     return page
 
 
@@ -69,5 +71,6 @@ def _bind_search(searcher: Searcher, uploads: Path, query: gr.HTML, board: gr.HT
         trigger_mode="always_last",
         concurrency_limit=SEARCHES_AT_ONCE,
         show_progress="hidden",
+        api_name="page",
         api_visibility="private",
     ).failure(None, js=_LOST, api_visibility="private")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, BinaryIO, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Form, UploadFile
@@ -102,10 +102,16 @@ def by_id(searcher: Searcher, question: StoredQuestion) -> Answer:
     return Answer.of(info, answer(searcher, info, question, StoredQuery(question.id)))
 
 
-def by_file(searcher: Searcher, question: Question, file: Path, name: str) -> Answer:
-    """Search from a file that somebody sent."""
+def by_content(
+    searcher: Searcher, question: Question, content: BinaryIO, *, name: str, folder: Path
+) -> Answer:
+    """Search from a file that somebody sent; it lies in ``folder`` meanwhile."""
     info = searcher.describe(question.dataset)
-    return Answer.of(info, answer(searcher, info, question, UploadedQuery(file, name)))
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        shutil.copyfileobj(content, file)
+        file.flush()
+        query = UploadedQuery(Path(file.name), name)
+        return Answer.of(info, answer(searcher, info, question, query))
 
 
 def search_router(searcher: Searcher, uploads: Path) -> APIRouter:
@@ -120,9 +126,7 @@ def search_router(searcher: Searcher, uploads: Path) -> APIRouter:
     @router.post("/upload")
     def search_upload(sent: Annotated[SentQuestion, Form(media_type=MULTIPART)]) -> Answer:
         """The images most like the one sent; it is not kept."""
-        with tempfile.NamedTemporaryFile(dir=uploads) as file:
-            shutil.copyfileobj(sent.image.file, file)
-            file.flush()
-            return by_file(searcher, sent, Path(file.name), file_name(sent.image.filename or ""))
+        name = file_name(sent.image.filename or "")
+        return by_content(searcher, sent, sent.image.file, name=name, folder=uploads)
 
     return router

@@ -23,13 +23,11 @@ const draw = (question) => {
   const asked = hasPicture(question);
   const { name, thumb } = asked ? pictureOf(question) : {};
   box.classList.toggle("filled", asked);
-  box.setAttribute("aria-label", asked
-    ? `Query image: ${name ?? "your picture"}. Choose another picture`
-    : "Choose a picture to search from");
   box.replaceChildren(
     icon("upload"), // hidden by the picture, unless the browser cannot show it
     thumb ? make("span", { class: "query-picture" },
-      make("span", {}, picture(thumb, ""), similarity.cropFrame(question.crop))) : "",
+      make("span", {}, picture(thumb, `Query image: ${name ?? "your picture"}`),
+        similarity.cropFrame(question.crop))) : "",
     make("span", { class: "query-hint" },
       make("b", {}, asked ? "Another picture" : "Drop a picture here"),
       make("span", {}, asked ? "drop, paste or click" : "paste one, or click to choose")),

@@ -11,20 +11,25 @@ let board = null; // the last answer, if it is of the current question
 const card = (hit, column, rows) => {
   const name = hit.label ? `${hit.label}, ${hit.title}` : hit.title;
   const agreed = `in ${hit.rows} of ${rows} rows`;
+  const said = (text) => make("span", { class: "visually-hidden" }, text);
+  const badge = { "aria-hidden": "true" };
   const main = make(
     "button",
     {
       type: "button", class: "card", "data-id": hit.id, "data-column": column, title: hit.facts,
       "aria-keyshortcuts": "i",
-      "aria-label": `${hit.rank}: ${name}, score ${hit.score}, ${agreed}. Search from it`,
     },
     make("span", { class: "card-image" },
       picture(hit.thumb, "", { loading: column < EAGER_COLUMNS ? "eager" : "lazy" }),
-      make("span", { class: "rank" }, String(hit.rank)),
-      rows > 1 ? make("span", { class: "agreed", title: agreed }, `${hit.rows}/${rows}`) : null),
+      make("span", { class: "rank", ...badge }, String(hit.rank)),
+      rows > 1
+        ? make("span", { class: "agreed", title: agreed, ...badge }, `${hit.rows}/${rows}`) : null),
+    said(`Rank ${hit.rank}, ${agreed}, score `),
     make("span", { class: "card-score" }, hit.score),
+    said(", "),
     make("span", { class: "card-label" },
       hit.same ? icon("check") : null, make("span", {}, hit.label ?? hit.title)),
+    said(`${hit.same ? ", the same label" : ""}. Search from it`),
   );
   // Not a stop of the Tab key: "i" on the card does the same.
   const more = make("button", {
@@ -82,7 +87,7 @@ const queryView = (question, { query, summary, dataset }) => {
         make("span", { class: query.label ? "asked-name thin" : "asked-name" }, query.title)),
       make("p", { role: "status" }, summary)),
     trailView(dataset),
-    copyButton(() => location.href, "Copy a link to this search", "Copy link"));
+    copyButton(() => location.href, "Copy link to this search", "Copy link"));
 };
 
 // What narrows the search down, each with how to take it away.

@@ -79,7 +79,7 @@ def test_the_link_to_a_search_is_copied(open_page: Open, searcher: FakeSearcher)
     page = open_page(at=link(searcher))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(rows(page)).to_have_count(4)
-    page.get_by_role("button", name="Copy a link to this search").click()
+    page.get_by_role("button", name="Copy link to this search").click()
     expect(page.locator(".asked .button .icon-check")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == page.url
 
