@@ -22,7 +22,7 @@ _COMMANDS = (sync, search, list, status, failures, verify, group, migrate, drop)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     calm_threads()
-    given = _parser().parse_args(arguments)
+    given = make_parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = given.command
     try:
         command(given)
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of every command."""
     parser = argparse.ArgumentParser(
         prog="python -m indexer", description="Build and ask indexes of images."
     )
