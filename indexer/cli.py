@@ -11,11 +11,35 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from indexer.commands import drop, failures, group, list, migrate, search, status, sync, verify
+from indexer.commands import (
+    backup,
+    drop,
+    failures,
+    group,
+    list,
+    migrate,
+    restore,
+    search,
+    status,
+    sync,
+    verify,
+)
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
 
-_COMMANDS = (sync, search, list, status, failures, verify, group, migrate, drop)
+_COMMANDS = (
+    sync,
+    search,
+    list,
+    status,
+    failures,
+    verify,
+    group,
+    migrate,
+    backup,
+    restore,
+    drop,
+)
 """In the order of the help text; each is named like its module."""
 
 
