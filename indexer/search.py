@@ -30,8 +30,10 @@ from indexer.thumbnails import (
     write_thumbnail,
 )
 from indexer.types import (
+    EVERYTHING,
     DatasetInfo,
     Distance,
+    Filter,
     Hit,
     ImageDetails,
     Payload,
@@ -116,6 +118,7 @@ class Searcher:
         checkpoint: Path | None = None,
         max_megapixels: float = MAX_MEGAPIXELS,
         exact: bool = False,
+        where: Filter = EVERYTHING,
     ) -> SearchResult:
         """The ``k`` nearest images to an image file, for every <pooling, distance> pair.
 
@@ -130,6 +133,7 @@ class Searcher:
             checkpoint: refuse to search unless the index was made with this one.
             max_megapixels: refuse a larger query image.
             exact: compare with every image, however many there are.
+            where: which images can be hits.
 
         Raises:
             DatasetNotIndexedError, UnreadableImageError, CheckpointMismatchError,
@@ -151,7 +155,12 @@ class Searcher:
         vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
         with clock.timed("search"):
             rows = self._rows(
-                info, product(poolings, distances), lambda _: vectors, k=k, exact=exact
+                info,
+                product(poolings, distances),
+                lambda _: vectors,
+                k=k,
+                exact=exact,
+                where=where,
             )
         self._check_still(info)
         return SearchResult(dataset, info.checkpoint, None, rows, clock.seconds)
@@ -165,6 +174,7 @@ class Searcher:
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
         exact: bool = False,
+        where: Filter = EVERYTHING,
     ) -> SearchResult:
         """The same for a stored image, which is left out of its own hits. Nothing is encoded.
 
@@ -186,6 +196,7 @@ class Searcher:
                 lambda distance: records[distance].vectors,
                 k=k,
                 exact=exact,
+                where=where,
                 exclude=(point,),
             )
         self._check_still(info)
@@ -288,6 +299,7 @@ class Searcher:
         *,
         k: int,
         exact: bool,
+        where: Filter,
         exclude: tuple[UUID, ...] = (),
     ) -> tuple[ResultRow, ...]:
         rows = []
@@ -302,6 +314,7 @@ class Searcher:
                 limit=k,
                 exclude=exclude,
                 exact=exact,
+                where=where,
                 coarse=vectors.get(COARSE),
             )
             rows.append(ResultRow(pooling, distance, _hits(points), time.perf_counter() - start))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from indexer.errors import InvalidRequestError
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -59,6 +60,44 @@ class ScoredPoint:
     id: UUID
     score: float
     payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which images a question is about (Qdrant's word); what is left empty says nothing.
+
+    Attributes:
+        labels: any of these labels; "" stands for no label.
+        formats: any of these formats, Pillow's names, such as "JPEG".
+        groups: any of these groups; 0 stands for no group.
+        min_side: the shorter side has at least so many pixels.
+
+    Raises:
+        InvalidRequestError: a side below 1 pixel.
+    """
+
+    labels: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
+    min_side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_side is not None and self.min_side < 1:
+            raise InvalidRequestError(f"a shortest side of {self.min_side} pixels: ask for 1 on")
+
+    def matches(self, payload: Payload) -> bool:
+        """Whether an image with this payload passes: what every engine's filter has to agree to."""
+        side = min(int(payload.get("width") or 0), int(payload.get("height") or 0))
+        return (
+            (not self.labels or (payload.get("label") or "") in self.labels)
+            and (not self.formats or payload.get("format") in self.formats)
+            and (not self.groups or (payload.get("group") or 0) in self.groups)
+            and (self.min_side is None or side >= self.min_side)
+        )
+
+
+EVERYTHING = Filter()
+"""Every image passes."""
 
 
 @dataclass(frozen=True, slots=True)

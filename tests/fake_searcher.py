@@ -13,7 +13,17 @@ from PIL import Image, ImageDraw
 
 from indexer.errors import DatasetNotIndexedError, PointNotFoundError
 from indexer.search import Searcher
-from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, SearchResult
+from indexer.types import (
+    EVERYTHING,
+    DatasetInfo,
+    Distance,
+    Filter,
+    Hit,
+    ImageDetails,
+    Payload,
+    ResultRow,
+    SearchResult,
+)
 from models.errors import UnreadableImageError
 from models.pooling import STANDARD, Pooling
 
@@ -121,6 +131,7 @@ class FakeSearcher(Searcher):
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
         checkpoint: Path | None = None,
+        where: Filter = EVERYTHING,
     ) -> SearchResult:
         self._check(dataset)
         assert checkpoint is None
@@ -129,7 +140,11 @@ class FakeSearcher(Searcher):
             queries = {pooling: describe(image, GRIDS[pooling]) for pooling in poolings}
         except OSError as error:
             raise UnreadableImageError(image, "the file is damaged or cut short") from error
-        rows = [self._row(queries[p], p, d, k, leave_out=None) for p in poolings for d in distances]
+        rows = [
+            self._row(queries[p], p, d, k, where=where, leave_out=None)
+            for p in poolings
+            for d in distances
+        ]
         seconds = {"decode": 0.004, "encode": 0.02, "search": 0.003}
         return SearchResult(dataset, "model3-1a2b3c4d", None, tuple(rows), seconds)
 
@@ -141,11 +156,12 @@ class FakeSearcher(Searcher):
         poolings: Sequence[Pooling] = (Pooling.MAXPOOL,),
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
+        where: Filter = EVERYTHING,
     ) -> SearchResult:
         query = self.details(dataset, point)
         index = list(self.files).index(point)
         rows = [
-            self._row(self.vectors[p][index], p, d, k, leave_out=point)
+            self._row(self.vectors[p][index], p, d, k, where=where, leave_out=point)
             for p in poolings
             for d in distances
         ]
@@ -162,8 +178,8 @@ class FakeSearcher(Searcher):
         if point not in self.files:
             raise PointNotFoundError(f"no image {point} in {dataset!r}")
         file, label = self.files[point]
-        kind = file.suffix[1:].upper().replace("JPG", "JPEG")
         path = str(file.relative_to(self.folder))
+        kind = str(self._payload(point)["format"])
         return ImageDetails(point, path, label, 128, 128, kind, file.stat().st_size)
 
     def thumbnail(self, dataset: str, point: UUID) -> Path:
@@ -185,6 +201,7 @@ class FakeSearcher(Searcher):
         distance: Distance,
         k: int,
         *,
+        where: Filter,
         leave_out: UUID | None,
     ) -> ResultRow:
         vectors = self.vectors[pooling]
@@ -195,12 +212,22 @@ class FakeSearcher(Searcher):
             scores = np.linalg.norm(vectors - query, axis=1)
             order = np.argsort(scores, kind="stable")
         points = list(self.files)
-        nearest = [index for index in order if points[index] != leave_out][:k]
+        nearest = [
+            index
+            for index in order
+            if points[index] != leave_out and where.matches(self._payload(points[index]))
+        ][:k]
         hits = [
             self._hit(rank, points[index], float(scores[index]))
             for rank, index in enumerate(nearest, 1)
         ]
         return ResultRow(pooling, distance, tuple(hits), 0.001)
+
+    def _payload(self, point: UUID) -> Payload:
+        """What filters ask for."""
+        file, label = self.files[point]
+        kind = file.suffix[1:].upper().replace("JPG", "JPEG")
+        return {"label": label, "format": kind, "width": 128, "height": 128}
 
     def _hit(self, rank: int, point: UUID, score: float) -> Hit:
         file, label = self.files[point]

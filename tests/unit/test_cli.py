@@ -206,6 +206,29 @@ def test_search_prints_json_as_documented(run: Run, photos: Path, checkpoint: Pa
     assert exactly["hits"] == hits
 
 
+def test_search_can_be_confined_to_some_images(run: Run, photos: Path, checkpoint: Path) -> None:
+    Image.new("RGB", (60, 50), "teal").save(photos / "loose.jpg")
+    run("sync", photos, "--checkpoint", checkpoint)
+    run("group", "photos", "--groups", 2)
+
+    def hits(*options: object) -> set[str]:
+        query = ("search", photos / "warm" / "04.png", "--dataset", "photos", "-k", 20, "--json")
+        return {hit["path"] for hit in json.loads(run(*query, *options))["hits"]}
+
+    everything = hits()
+    warm = {path for path in everything if path.startswith("warm/")}
+    assert hits("--label", "warm") == warm
+    assert hits("--label", "") == hits("--format", "jpeg") == {"loose.jpg"}
+    assert hits("--label", "warm", "--label", "") == warm | {"loose.jpg"}
+    assert hits("--min-side", 30) == everything
+    assert hits("--min-side", 31) == {"loose.jpg"}
+    assert hits("--label", "warm", "--format", "jpeg") == set()
+    one, other = hits("--group", 1), hits("--group", 2)
+    assert one | other == everything == hits("--group", 1, "--group", 2)
+    assert not one & other
+    assert hits("--group", 0) == set()
+
+
 def test_further_poolings_are_kept_and_searched_by_name(
     run: Run, fail: Run, photos: Path, checkpoint: Path
 ) -> None:
