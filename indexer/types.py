@@ -144,7 +144,14 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class ImageDetails:
-    """One stored image, from its payload."""
+    """One stored image, from its payload.
+
+    Attributes:
+        id, path, label, width, height, format, bytes: as they are stored.
+        group: number of its group, None where it is in none.
+        mtime: modification time of the file, nanoseconds since 1970.
+        taken_at: EXIF time, ISO 8601 without a zone, where it is known.
+    """
 
     id: UUID
     path: str
@@ -153,6 +160,63 @@ class ImageDetails:
     height: int
     format: str
     bytes: int
+    group: int | None = None
+    mtime: int | None = None
+    taken_at: str | None = None
+
+
+class Order(StrEnum):
+    """The order in which a dataset's images are looked through; equal ones by path.
+
+    ``newest``, ``oldest``: by modification time of the file. ``largest``, ``smallest``: by number
+    of pixels. ``shuffled``: by id, which is a hash, so that it is the same every time.
+    """
+
+    NAME = "name"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LARGEST = "largest"
+    SMALLEST = "smallest"
+    SHUFFLED = "shuffled"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePage:
+    """Some of the images that pass a filter.
+
+    Attributes:
+        images: these.
+        total: how many pass in all.
+        offset: the place of the first of ``images`` among them, from 0.
+    """
+
+    images: tuple[ImageDetails, ...]
+    total: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How many images have a label; None: how many have none."""
+
+    label: str | None
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    """How many images are of a format, Pillow's name."""
+
+    format: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    """How many images are in a group; None: how many are in none."""
+
+    group: int | None
+    images: int
 
 
 @dataclass(frozen=True, slots=True)

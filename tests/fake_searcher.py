@@ -11,16 +11,24 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import numpy as np
 from PIL import Image, ImageDraw
 
+from indexer.catalogue import Catalogue
 from indexer.errors import DatasetNotIndexedError, PointNotFoundError
+from indexer.payloads import details_of
 from indexer.search import Searcher
 from indexer.types import (
     EVERYTHING,
     DatasetInfo,
     Distance,
     Filter,
+    FormatCount,
+    GroupCount,
     Hit,
     ImageDetails,
+    ImagePage,
+    LabelCount,
+    Order,
     Payload,
+    Record,
     ResultRow,
     SearchResult,
 )
@@ -177,10 +185,30 @@ class FakeSearcher(Searcher):
         self._check(dataset)
         if point not in self.files:
             raise PointNotFoundError(f"no image {point} in {dataset!r}")
-        file, label = self.files[point]
-        path = str(file.relative_to(self.folder))
-        kind = str(self._payload(point)["format"])
-        return ImageDetails(point, path, label, 128, 128, kind, file.stat().st_size)
+        return details_of(Record(point, self._payload(point)))
+
+    def page(
+        self,
+        dataset: str,
+        *,
+        where: Filter = EVERYTHING,
+        order: Order = Order.NAME,
+        offset: int = 0,
+        limit: int = 72,
+    ) -> ImagePage:
+        ids, total = self._catalogue(dataset).page(
+            where=where, order=order, offset=offset, limit=limit
+        )
+        return ImagePage(tuple(self.details(dataset, one) for one in ids), total, offset)
+
+    def labels(self, dataset: str) -> tuple[LabelCount, ...]:
+        return self._catalogue(dataset).labels()
+
+    def formats(self, dataset: str) -> tuple[FormatCount, ...]:
+        return self._catalogue(dataset).formats()
+
+    def groups(self, dataset: str) -> tuple[GroupCount, ...]:
+        return self._catalogue(dataset).groups()
 
     def thumbnail(self, dataset: str, point: UUID) -> Path:
         self.details(dataset, point)
@@ -224,10 +252,23 @@ class FakeSearcher(Searcher):
         return ResultRow(pooling, distance, tuple(hits), 0.001)
 
     def _payload(self, point: UUID) -> Payload:
-        """What filters ask for."""
+        """As a sync writes it; images of one label are one group, those without are in none."""
         file, label = self.files[point]
-        kind = file.suffix[1:].upper().replace("JPG", "JPEG")
-        return {"label": label, "format": kind, "width": 128, "height": 128}
+        labels = sorted({known for _, known in self.files.values() if known is not None})
+        return {
+            "path": str(file.relative_to(self.folder)),
+            "label": label,
+            "group": None if label is None else 1 + labels.index(label),
+            "format": file.suffix[1:].upper().replace("JPG", "JPEG"),
+            "width": 128,
+            "height": 128,
+            "bytes": file.stat().st_size,
+            "mtime": file.stat().st_mtime_ns,
+        }
+
+    def _catalogue(self, dataset: str) -> Catalogue:
+        self._check(dataset)
+        return Catalogue(Record(one, self._payload(one)) for one in sorted(self.files))
 
     def _hit(self, rank: int, point: UUID, score: float) -> Hit:
         file, label = self.files[point]
