@@ -15,7 +15,7 @@ from indexer.catalogue import Catalogues
 from indexer.encoders import Encoders, check_checkpoint
 from indexer.errors import CheckpointMismatchError, InvalidRequestError, PointNotFoundError
 from indexer.layout import DataFolder
-from indexer.originals import Originals
+from indexer.originals import Originals, megapixels_of
 from indexer.payloads import details_of, hits_of
 from indexer.reading import read_image
 from indexer.schema import check_poolings
@@ -24,6 +24,7 @@ from indexer.store import VectorStore, open_store
 from indexer.store.presets import COARSE
 from indexer.types import (
     EVERYTHING,
+    Box,
     DatasetInfo,
     Distance,
     Filter,
@@ -115,6 +116,7 @@ class Searcher:
         max_megapixels: float = MAX_MEGAPIXELS,
         exact: bool = False,
         where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
         """The ``k`` nearest images to an image file, for every <pooling, distance> pair.
 
@@ -130,6 +132,7 @@ class Searcher:
             max_megapixels: refuse a larger query image.
             exact: compare with every image, however many there are.
             where: which images can be hits.
+            crop: search with this part of the image, upright, and not with all of it.
 
         Raises:
             DatasetNotIndexedError, UnreadableImageError, CheckpointMismatchError,
@@ -141,22 +144,13 @@ class Searcher:
         if checkpoint is not None:
             check_checkpoint(checkpoint, info)
         clock = _Clock()
-        with clock.timed("load"):
-            encoder = self._encoders.of(info)
-        with clock.timed("decode"):
-            opened = read_image(image, encoder.preprocess, max_megapixels=max_megapixels)
-            pixels = encoder.preprocess.pixels(opened.image)
-        with clock.timed("encode"):
-            pooled = encoder.vectors(pixels[None], {*poolings, COARSE})
-        vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
+        vectors = self._encode(
+            info, image, poolings, clock, max_megapixels=max_megapixels, crop=crop
+        )
+        queries = dict.fromkeys(distances, vectors)
         with clock.timed("search"):
             rows = self._rows(
-                info,
-                product(poolings, distances),
-                lambda _: vectors,
-                k=k,
-                exact=exact,
-                where=where,
+                info, product(poolings, distances), queries, k=k, exact=exact, where=where
             )
         self._check_still(info)
         return SearchResult(dataset, info.checkpoint, None, rows, clock.seconds)
@@ -171,33 +165,46 @@ class Searcher:
         k: int = 8,
         exact: bool = False,
         where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
-        """The same for a stored image, which is left out of its own hits. Nothing is encoded.
+        """The same for a stored image, which is left out of its own hits.
+
+        Nothing is encoded, unless a part of the image is asked for: that is cut from its file. The
+        image is left out then, too: its parts are most like itself, which nobody asks for.
 
         Raises:
-            PointNotFoundError: no such image in the dataset.
+            PointNotFoundError: no such image in the dataset, or ``crop`` needs its file and that
+                is gone.
         """
         _check_k(k)
         info = self.describe(dataset)
         check_poolings(dataset, info.vector_sizes, poolings)
         clock = _Clock()
+        record = self._stored(info, point)
+        if crop is None:
+            with clock.timed("search"):
+                queries = {
+                    distance: self._record(dataset, distance, point, with_vectors=True).vectors
+                    for distance in distances
+                }
+        else:
+            file, megapixels = self._originals.file(info, record), megapixels_of(record)
+            vectors = self._encode(
+                info, file, poolings, clock, max_megapixels=megapixels, crop=crop
+            )
+            queries = dict.fromkeys(distances, vectors)
         with clock.timed("search"):
-            records = {
-                distance: self._record(dataset, distance, point, with_vectors=True)
-                for distance in distances
-            }
             rows = self._rows(
                 info,
                 product(poolings, distances),
-                lambda distance: records[distance].vectors,
+                queries,
                 k=k,
                 exact=exact,
                 where=where,
                 exclude=(point,),
             )
         self._check_still(info)
-        query = details_of(next(iter(records.values()))) if records else None
-        return SearchResult(dataset, info.checkpoint, query, rows, clock.seconds)
+        return SearchResult(dataset, info.checkpoint, details_of(record), rows, clock.seconds)
 
     def sample(self, dataset: str, count: int) -> list[ImageDetails]:
         """Up to ``count`` stored images to choose from, spread over the labels; stable.
@@ -292,11 +299,31 @@ class Searcher:
             raise PointNotFoundError(f"no image with id {point} in dataset {dataset!r}")
         return found[0]
 
+    def _encode(
+        self,
+        info: DatasetInfo,
+        image: Path | bytes,
+        poolings: Iterable[Pooling],
+        clock: _Clock,
+        *,
+        max_megapixels: float,
+        crop: Box | None,
+    ) -> Mapping[Pooling, Vector]:
+        """The query's vectors of ``poolings`` and COARSE. Shape of each: (D,)."""
+        with clock.timed("load"):
+            encoder = self._encoders.of(info)
+        with clock.timed("decode"):
+            opened = read_image(image, encoder.preprocess, max_megapixels=max_megapixels, crop=crop)
+            pixels = encoder.preprocess.pixels(opened.image)
+        with clock.timed("encode"):
+            pooled = encoder.vectors(pixels[None], {*poolings, COARSE})
+        return {pooling: rows[0] for pooling, rows in pooled.items()}
+
     def _rows(
         self,
         info: DatasetInfo,
         pairs: Iterable[tuple[Pooling, Distance]],
-        queries: Callable[[Distance], Mapping[Pooling, Vector]],
+        queries: Mapping[Distance, Mapping[Pooling, Vector]],
         *,
         k: int,
         exact: bool,
@@ -306,7 +333,7 @@ class Searcher:
         rows = []
         for pooling, distance in pairs:
             start = time.perf_counter()
-            vectors = queries(distance)
+            vectors = queries[distance]
             points = self._store.query(
                 info.name,
                 distance,
@@ -341,10 +368,10 @@ class _Clock:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Note the time spent inside as ``step``."""
+        """Add the time spent inside to ``step``."""
         start = time.perf_counter()
         yield
-        self.seconds[step] = time.perf_counter() - start
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
 
 
 def _check_k(k: int) -> None:

@@ -101,6 +101,44 @@ EVERYTHING = Filter()
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A part of an upright image, as fractions of its width and height from the top left corner.
+
+    Attributes:
+        left, top, right, bottom: its edges, 0 to 1.
+
+    Raises:
+        InvalidRequestError: an edge outside the image, or nothing between two of them.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise InvalidRequestError(
+                f"a crop from {self.left:g},{self.top:g} to {self.right:g},{self.bottom:g}: edges "
+                "are fractions of the image, 0 to 1, left before right and top before bottom"
+            )
+
+    @property
+    def smaller_side(self) -> float:
+        """The smaller of its two fractions of the image."""
+        return min(self.right - self.left, self.bottom - self.top)
+
+    def edges(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom in pixels of an image of this size."""
+        return (
+            round(self.left * width),
+            round(self.top * height),
+            round(self.right * width),
+            round(self.bottom * height),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One similar image. ``rank`` starts at 1."""
 

@@ -17,6 +17,7 @@ from indexer.payloads import details_of
 from indexer.search import Searcher
 from indexer.types import (
     EVERYTHING,
+    Box,
     DatasetInfo,
     Distance,
     Filter,
@@ -140,12 +141,13 @@ class FakeSearcher(Searcher):
         k: int = 8,
         checkpoint: Path | None = None,
         where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
         self._check(dataset)
         assert checkpoint is None
         assert isinstance(image, Path)
         try:
-            queries = {pooling: describe(image, GRIDS[pooling]) for pooling in poolings}
+            queries = {pooling: describe(image, GRIDS[pooling], crop) for pooling in poolings}
         except OSError as error:
             raise UnreadableImageError(image, "the file is damaged or cut short") from error
         rows = [
@@ -165,11 +167,13 @@ class FakeSearcher(Searcher):
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
         where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
         query = self.details(dataset, point)
-        index = list(self.files).index(point)
+        file = self.files[point][0]
+        queries = {pooling: describe(file, GRIDS[pooling], crop) for pooling in poolings}
         rows = [
-            self._row(self.vectors[p][index], p, d, k, where=where, leave_out=point)
+            self._row(queries[p], p, d, k, where=where, leave_out=point)
             for p in poolings
             for d in distances
         ]
@@ -275,7 +279,9 @@ class FakeSearcher(Searcher):
         return Hit(rank, point, score, str(file.relative_to(self.folder)), label, 128, 128)
 
 
-def describe(file: Path, grid: int) -> np.ndarray:
-    """The picture's colours on a coarse grid."""
+def describe(file: Path, grid: int, crop: Box | None = None) -> np.ndarray:
+    """The colours of the picture, or of its part, on a coarse grid."""
     with Image.open(file) as image:
+        if crop is not None:
+            image = image.crop(crop.edges(*image.size))  # noqa: PLW2901
         return np.asarray(image.convert("RGB").resize((grid, grid)), np.float32).ravel() / 255

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from indexer.commands.arguments import chosen, count, finish, megapixels_argument
 from indexer.commands.printing import print_json, print_table
-from indexer.types import Distance, Filter
+from indexer.errors import InvalidRequestError
+from indexer.types import Box, Distance, Filter
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--exact", action="store_true", help="compare with every image, however many there are"
+    )
+    parser.add_argument(
+        "--crop",
+        type=box,
+        metavar="LEFT,TOP,RIGHT,BOTTOM",
+        help="search with this part of IMAGE: its edges as fractions of the width and height, "
+        "such as 0.5,0,1,0.5 for the upper right quarter",
     )
     _filter_arguments(parser)
     parser.add_argument(
@@ -85,6 +93,17 @@ def _filter_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def box(text: str) -> Box:
+    """Four fractions, as a part of an image."""
+    try:
+        left, top, right, bottom = (float(edge) for edge in text.split(","))
+        return Box(left, top, right, bottom)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LEFT,TOP,RIGHT,BOTTOM") from None
+    except InvalidRequestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def run(given: argparse.Namespace) -> None:
     """``search``."""
     from indexer.search import Searcher
@@ -105,6 +124,7 @@ def run(given: argparse.Namespace) -> None:
                 groups=tuple(given.group),
                 min_side=given.min_side,
             ),
+            crop=given.crop,
         )
     if given.json:
         print_json(_search_json(result, result.rows[0]))
