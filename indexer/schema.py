@@ -28,6 +28,7 @@ PAYLOAD_INDEXES: Mapping[str, str] = {
     "sha256": "keyword",
     "width": "integer",
     "height": "integer",
+    "format": "keyword",
     "bytes": "integer",
     "group": "integer",
 }

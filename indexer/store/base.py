@@ -8,7 +8,16 @@ from uuid import UUID
 
 from indexer.parts import Part
 from indexer.schema import IndexSpec
-from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
+from indexer.types import (
+    EVERYTHING,
+    DatasetInfo,
+    Distance,
+    Filter,
+    Payload,
+    Point,
+    Record,
+    ScoredPoint,
+)
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -137,8 +146,11 @@ class VectorStore(Protocol):
         exclude: Iterable[UUID] = (),
         exact: bool = False,
         coarse: Vector | None = None,
+        where: Filter = EVERYTHING,
     ) -> list[ScoredPoint]:
-        """The ``limit`` nearest points, best first, without those in ``exclude``.
+        """The ``limit`` nearest points that pass ``where``, best first, without ``exclude``.
+
+        Fewer come back only where fewer pass: the engine filters while it searches.
 
         Equal scores are ordered by id, so that the same question has the same answer.
 
@@ -153,6 +165,7 @@ class VectorStore(Protocol):
             coarse: the query's vector of the pooling ``presets.COARSE``, of that vector's shape.
                 It lets long vectors of large collections be searched in two stages; without it
                 those are compared exactly.
+            where: which points are searched; all others might as well not be there.
 
         Raises:
             InvalidRequestError: the index has no vectors of that pooling.

@@ -30,10 +30,10 @@ from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_search import nearest
 from indexer.store.edge_shard import ShardGoneError
 from indexer.store.edge_writer import EdgeFiles, EdgeWriter, write_lock
-from indexer.store.plan import Planner
+from indexer.store.plan import Passing, Planner
 from indexer.store.pointer import Pointer
 from indexer.store.presets import SIZE_CLASSES, SizeClasses
-from indexer.types import DatasetInfo, Distance, Record, ScoredPoint
+from indexer.types import EVERYTHING, DatasetInfo, Distance, Filter, Record, ScoredPoint
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -126,16 +126,17 @@ class EdgeStore:
         exclude: Iterable[UUID] = (),
         exact: bool = False,
         coarse: Vector | None = None,
+        where: Filter = EVERYTHING,
     ) -> list[ScoredPoint]:
         """The ``limit`` nearest points, best first; see :class:`VectorStore`."""
-        excluded = frozenset(exclude)
+        passing = Passing(where, frozenset(exclude))
 
         def ask(shard: EdgeShard, pointer: Pointer) -> list[ScoredPoint]:
             sizes = pointer.spec.vector_sizes
             check_poolings(dataset, sizes, [pooling])
             planner = Planner(pointer.images, sizes, self._classes)
             plan = planner.plan(pooling, vector, limit=limit, exact=exact, coarse=coarse)
-            return nearest(shard, distance, plan, limit=limit, exclude=excluded)
+            return nearest(shard, distance, plan, limit=limit, passing=passing)
 
         return self._read(dataset, distance, ask)
 

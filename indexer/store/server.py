@@ -17,7 +17,7 @@ from indexer.parts import Part
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import server_collection as collection
 from indexer.store.checks import check_sizes
-from indexer.store.plan import Planner
+from indexer.store.plan import Passing, Planner
 from indexer.store.presets import SIZE_CLASSES, SizeClasses
 from indexer.store.server_catalog import Catalog, Published
 from indexer.store.server_collection import split_physical
@@ -27,7 +27,7 @@ from indexer.store.server_options import ServerOptions
 from indexer.store.server_parts import ServerFinishWriter, ServerPartWriter, remove_notes
 from indexer.store.server_search import nearest
 from indexer.store.server_writer import ServerWriter
-from indexer.types import DatasetInfo, Distance, Record, ScoredPoint
+from indexer.types import EVERYTHING, DatasetInfo, Distance, Filter, Record, ScoredPoint
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -120,16 +120,17 @@ class ServerStore:
         exclude: Iterable[UUID] = (),
         exact: bool = False,
         coarse: Vector | None = None,
+        where: Filter = EVERYTHING,
     ) -> list[ScoredPoint]:
         """The ``limit`` nearest points, best first; see :class:`VectorStore`."""
-        excluded = tuple(exclude)
+        passing = Passing(where, frozenset(exclude))
 
         def ask(name: str, published: Published) -> list[ScoredPoint]:
             sizes = published.pointer.spec.vector_sizes
             check_poolings(dataset, sizes, [pooling])
             planner = Planner(published.pointer.images, sizes, self._classes)
             plan = planner.plan(pooling, vector, limit=limit, exact=exact, coarse=coarse)
-            return nearest(self._link, name, distance, plan, limit=limit, exclude=excluded)
+            return nearest(self._link, name, distance, plan, limit=limit, passing=passing)
 
         return self._read(dataset, distance, ask)
 

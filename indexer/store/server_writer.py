@@ -130,7 +130,7 @@ class ServerWriter:
         if name is None:
             return []
         plan = Plan(Stage(pooling, vector, EXACT))
-        return nearest(self._link, name, distance, plan, limit=limit, exclude=())
+        return nearest(self._link, name, distance, plan, limit=limit)
 
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces."""
