@@ -33,6 +33,7 @@ from indexer.workload import Workload
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.images import MAX_MEGAPIXELS
 from models.pooling import STANDARD, Pooling
+from models.progress import ProgressFile
 from models.sources import ImageFile, Source
 
 BATCH = 128
@@ -60,6 +61,7 @@ def sync(
     allow_empty: bool = False,
     dry_run: bool = False,
     progress: bool = True,
+    told: ProgressFile | None = None,
 ) -> SyncReport:
     """Make the index of ``dataset`` say what ``source`` says; running it again changes nothing.
 
@@ -85,6 +87,7 @@ def sync(
             a fault, such as a drive that is not mounted.
         dry_run: count what would be done, and write nothing at all.
         progress: show a bar on stderr.
+        told: hears how far the sync is.
 
     Raises:
         CollectionBusyError: another process writes this dataset.
@@ -126,6 +129,7 @@ def sync(
         max_megapixels=max_megapixels,
         workload=workload or Workload.on(encoder.device_type),
         progress=progress,
+        told=told or ProgressFile(),
     )
     if dry_run:
         return job.dry_run()
@@ -208,12 +212,14 @@ class _Sync:
     max_megapixels: float
     workload: Workload
     progress: bool
+    told: ProgressFile
     stored: dict[UUID, Record] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
     def run(self, writer: IndexWriter) -> SyncReport:
         """Do it."""
         with self.tally.timed("total"):
+            self.told.begin("comparing")
             with self.tally.timed("compare"):
                 self.stored = {record.id: record for record in writer.records()}
                 changes = self._changes()
@@ -223,6 +229,7 @@ class _Sync:
             with self.tally.timed("write"):
                 writer.delete(removed)
                 self._remember_failures()
+            self.told.begin("publishing")
             with self.tally.timed("publish"):
                 writer.publish()
         return self.tally.report(self.spec)
@@ -336,7 +343,7 @@ class _Sync:
         if not files:
             return
         shown = tqdm(
-            outcomes,
+            self.told.track(outcomes, doing, total=len(files)),
             desc=f"{self.spec.dataset}: {doing}",
             total=len(files),
             unit="image",

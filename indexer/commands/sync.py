@@ -15,6 +15,7 @@ from indexer.commands.arguments import (
     exclude_argument,
     finish,
     megapixels_argument,
+    progress_argument,
     server_arguments,
     server_options,
     whole,
@@ -27,6 +28,7 @@ from indexer.types import Distance
 from indexer.workload import GPU_BATCH_SIZE, MOST_WORKERS
 from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
+from models.progress import ProgressFile
 from models.runtimes import Runtime
 from models.sources import SOURCE_KINDS
 
@@ -93,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_worker_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
+    progress_argument(parser)
     _add_machine_arguments(parser)
     finish(parser, run)
 
@@ -175,6 +178,8 @@ def run(given: argparse.Namespace) -> None:
     part = _part(given)
     settings = chosen(given)
     folder, options = settings.data_dir, server_options(given, settings.qdrant_url)
+    told = ProgressFile(given.progress)
+    told.begin("unpacking")
     with TemporaryDirectory() as scratch, closing(open_store(settings, options=options)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
         source = _source(given, store, workspace)
@@ -200,6 +205,7 @@ def run(given: argparse.Namespace) -> None:
             ),
             allow_empty=given.allow_empty,
             dry_run=given.dry_run,
+            told=told,
         )
     if given.json:
         print_json(_sync_json(report))
