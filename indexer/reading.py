@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.errors import InvalidRequestError
 from indexer.schema import SCHEMA_VERSION
 from indexer.thumbnails import THUMBNAIL_SIDE
-from indexer.types import FailedFile, Payload
+from indexer.types import Box, FailedFile, Payload
 from models.errors import UnreadableImageError
 from models.images import MAX_MEGAPIXELS, OpenedImage, open_image
 from models.sources import ImageFile
@@ -17,22 +20,50 @@ if TYPE_CHECKING:
     from models.preprocess import Preprocess
 
 
+MIN_CROP = 16
+"""Fewest pixels of a cropped part's sides, in the file: less is a colour rather than a picture."""
+
+
 def read_image(
-    file: Path | bytes, preprocess: Preprocess, *, max_megapixels: float = MAX_MEGAPIXELS
+    file: Path | bytes,
+    preprocess: Preprocess,
+    *,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    crop: Box | None = None,
 ) -> OpenedImage:
     """Open ``file`` large enough for the encoder and the thumbnail.
 
     A stored image and a query must be decoded at the same scale, or an image would not be its own
-    nearest neighbour: the only way in for both. Only their ``max_megapixels`` may differ.
+    nearest neighbour: the only way in for both. Only their ``max_megapixels`` may differ. A part is
+    decoded at the scale at which an image of its size would be.
+
+    Args:
+        file: a path, or the bytes of a file.
+        preprocess: the encoder's.
+        max_megapixels: larger images are refused, however small the part that is wanted.
+        crop: the part of the upright image to give; its width and height are those of the part.
 
     Raises:
         UnreadableImageError: it cannot be read as an image.
+        InvalidRequestError: a side of the part has less than MIN_CROP pixels in the file.
     """
-    return open_image(
-        file,
-        at_least=max(preprocess.image_size, THUMBNAIL_SIDE),
-        max_megapixels=max_megapixels,
-    )
+    side = max(preprocess.image_size, THUMBNAIL_SIDE)
+    if crop is None:
+        return open_image(file, at_least=side, max_megapixels=max_megapixels)
+    at_least = math.ceil(side / crop.smaller_side)
+    return _part(open_image(file, at_least=at_least, max_megapixels=max_megapixels), crop)
+
+
+def _part(opened: OpenedImage, crop: Box) -> OpenedImage:
+    left, top, right, bottom = crop.edges(opened.width, opened.height)
+    width, height = right - left, bottom - top
+    if min(width, height) < MIN_CROP:
+        raise InvalidRequestError(
+            f"the crop has {width} x {height} of the image's {opened.width} x {opened.height} "
+            f"pixels: choose a part with at least {MIN_CROP} on each side"
+        )
+    image = opened.image.crop(crop.edges(*opened.image.size))
+    return replace(opened, image=image, width=width, height=height)
 
 
 def hash_file(path: Path) -> str:

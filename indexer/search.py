@@ -1,47 +1,45 @@
-"""Searcher: what a reader can ask of the indexes: by image, by stored id."""
+"""Searcher: what a reader can ask of the indexes: neighbours, and the images themselves."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, product, zip_longest
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from indexer.errors import (
-    CheckpointMismatchError,
-    InvalidRequestError,
-    PointNotFoundError,
-)
+from indexer.catalogue import Catalogues
+from indexer.encoders import Encoders, check_checkpoint
+from indexer.errors import CheckpointMismatchError, InvalidRequestError, PointNotFoundError
+from indexer.failures import FailurePage, read_ledger
 from indexer.layout import DataFolder
+from indexer.originals import Originals, megapixels_of
+from indexer.payloads import details_of, hits_of
 from indexer.reading import read_image
 from indexer.schema import check_poolings
 from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
 from indexer.store.presets import COARSE
-from indexer.thumbnails import (
-    THUMBNAIL_SIDE,
-    is_thumbnail,
-    thumbnail_path,
-    write_thumbnail,
-)
 from indexer.types import (
+    EVERYTHING,
+    Box,
     DatasetInfo,
     Distance,
-    Hit,
+    Filter,
+    FormatCount,
+    GroupCount,
     ImageDetails,
-    Payload,
+    ImagePage,
+    LabelCount,
+    Order,
     Record,
     ResultRow,
-    ScoredPoint,
     SearchResult,
 )
-from models.errors import UnreadableImageError
-from models.images import MAX_MEGAPIXELS, open_image
+from models.images import MAX_MEGAPIXELS
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -53,6 +51,9 @@ MAX_HITS = 1_000
 
 MAX_SAMPLE = 1_000
 """Most images that :meth:`Searcher.sample` gives."""
+
+MAX_PAGE = 200
+"""Most entries of one page of images or of failures."""
 
 
 class Searcher:
@@ -73,12 +74,11 @@ class Searcher:
         store: VectorStore | None = None,
         load_encoder: Callable[[Path], ImageEncoder] | None = None,
     ) -> None:
-        self._folder = DataFolder(data_dir)
+        self._folder = folder = DataFolder(data_dir)
         self._store = store or open_store(Settings(data_dir))
-        self._load_encoder = load_encoder or _load_encoder
-        self._encoders: dict[str, ImageEncoder] = {}
-        self._samples: dict[str, tuple[DatasetInfo, list[ImageDetails]]] = {}
-        self._lock = threading.Lock()
+        self._encoders = Encoders(folder, load_encoder)
+        self._catalogues = Catalogues(self._store)
+        self._originals = Originals(folder)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -116,6 +116,8 @@ class Searcher:
         checkpoint: Path | None = None,
         max_megapixels: float = MAX_MEGAPIXELS,
         exact: bool = False,
+        where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
         """The ``k`` nearest images to an image file, for every <pooling, distance> pair.
 
@@ -130,6 +132,8 @@ class Searcher:
             checkpoint: refuse to search unless the index was made with this one.
             max_megapixels: refuse a larger query image.
             exact: compare with every image, however many there are.
+            where: which images can be hits.
+            crop: search with this part of the image, upright, and not with all of it.
 
         Raises:
             DatasetNotIndexedError, UnreadableImageError, CheckpointMismatchError,
@@ -139,19 +143,15 @@ class Searcher:
         info = self.describe(dataset)
         check_poolings(dataset, info.vector_sizes, poolings)
         if checkpoint is not None:
-            _check_checkpoint(checkpoint, info)
+            check_checkpoint(checkpoint, info)
         clock = _Clock()
-        with clock.timed("load"):
-            encoder = self._encoder(info)
-        with clock.timed("decode"):
-            opened = read_image(image, encoder.preprocess, max_megapixels=max_megapixels)
-            pixels = encoder.preprocess.pixels(opened.image)
-        with clock.timed("encode"):
-            pooled = encoder.vectors(pixels[None], {*poolings, COARSE})
-        vectors = {pooling: rows[0] for pooling, rows in pooled.items()}
+        vectors = self._encode(
+            info, image, poolings, clock, max_megapixels=max_megapixels, crop=crop
+        )
+        queries = dict.fromkeys(distances, vectors)
         with clock.timed("search"):
             rows = self._rows(
-                info, product(poolings, distances), lambda _: vectors, k=k, exact=exact
+                info, product(poolings, distances), queries, k=k, exact=exact, where=where
             )
         self._check_still(info)
         return SearchResult(dataset, info.checkpoint, None, rows, clock.seconds)
@@ -165,46 +165,112 @@ class Searcher:
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
         exact: bool = False,
+        where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
-        """The same for a stored image, which is left out of its own hits. Nothing is encoded.
+        """The same for a stored image, which is left out of its own hits.
+
+        Nothing is encoded, unless a part of the image is asked for: that is cut from its file. The
+        image is left out then, too: its parts are most like itself, which nobody asks for.
 
         Raises:
-            PointNotFoundError: no such image in the dataset.
+            PointNotFoundError: no such image in the dataset, or ``crop`` needs its file and that
+                is gone.
         """
         _check_k(k)
         info = self.describe(dataset)
         check_poolings(dataset, info.vector_sizes, poolings)
         clock = _Clock()
+        record = self._stored(info, point)
+        if crop is None:
+            with clock.timed("search"):
+                queries = {
+                    distance: self._record(dataset, distance, point, with_vectors=True).vectors
+                    for distance in distances
+                }
+        else:
+            file, megapixels = self._originals.file(info, record), megapixels_of(record)
+            vectors = self._encode(
+                info, file, poolings, clock, max_megapixels=megapixels, crop=crop
+            )
+            queries = dict.fromkeys(distances, vectors)
         with clock.timed("search"):
-            records = {
-                distance: self._record(dataset, distance, point, with_vectors=True)
-                for distance in distances
-            }
             rows = self._rows(
                 info,
                 product(poolings, distances),
-                lambda distance: records[distance].vectors,
+                queries,
                 k=k,
                 exact=exact,
+                where=where,
                 exclude=(point,),
             )
         self._check_still(info)
-        query = _details(next(iter(records.values()))) if records else None
-        return SearchResult(dataset, info.checkpoint, query, rows, clock.seconds)
+        return SearchResult(dataset, info.checkpoint, details_of(record), rows, clock.seconds)
 
     def sample(self, dataset: str, count: int) -> list[ImageDetails]:
         """Up to ``count`` stored images to choose from, spread over the labels; stable.
 
-        At most MAX_SAMPLE. The collection is read once for each published state.
+        At most MAX_SAMPLE.
         """
-        info = self.describe(dataset)
-        with self._lock:
-            known = self._samples.get(dataset)
-        if known is None or known[0] != info:
-            known = (info, _spread(map(_details, self.records(dataset)), MAX_SAMPLE))
-            with self._lock:
-                self._samples[dataset] = known
-        return known[1][:count]
+        ids = self._catalogues.of(dataset).spread(min(count, MAX_SAMPLE))
+        return self._described(dataset, ids)
+
+    def page(
+        self,
+        dataset: str,
+        *,
+        where: Filter = EVERYTHING,
+        order: Order = Order.NAME,
+        offset: int = 0,
+        limit: int = 72,
+    ) -> ImagePage:
+        """The stored images that pass ``where``, some at a time.
+
+        Args:
+            dataset: where to look.
+            where: which images.
+            order: in which order.
+            offset: place of the first one, from 0; there are none before 0 and after the last.
+            limit: most images of the page, 1 to MAX_PAGE.
+
+        Raises:
+            DatasetNotIndexedError, InvalidRequestError.
+        """
+        _check_limit(limit)
+        ids, total = self._catalogues.of(dataset).page(
+            where=where, order=order, offset=offset, limit=limit
+        )
+        return ImagePage(tuple(self._described(dataset, ids)), total, offset)
+
+    def labels(self, dataset: str) -> tuple[LabelCount, ...]:
+        """The labels and how many images have each, ordered by label, those without one first."""
+        return self._catalogues.of(dataset).labels()
+
+    def formats(self, dataset: str) -> tuple[FormatCount, ...]:
+        """The formats and how many images are of each, ordered by name."""
+        return self._catalogues.of(dataset).formats()
+
+    def groups(self, dataset: str) -> tuple[GroupCount, ...]:
+        """The groups and how many images are in each, ordered by number, those in none first."""
+        return self._catalogues.of(dataset).groups()
+
+    def failures(self, dataset: str, *, offset: int = 0, limit: int = 72) -> FailurePage:
+        """The files that the last sync could not read, by path, some at a time.
+
+        None where that sync ran on another machine: the ledger is in the data folder, also of an
+        index on a server.
+
+        Args:
+            dataset: where to look.
+            offset: place of the first one, from 0; there are none before 0 and after the last.
+            limit: most files of the page, 1 to MAX_PAGE.
+
+        Raises:
+            DatasetNotIndexedError, InvalidRequestError.
+        """
+        _check_limit(limit)
+        ledger = read_ledger(self._folder.failures(self.describe(dataset).name))
+        return ledger.page(offset=offset, limit=limit)
 
     def details(self, dataset: str, point: UUID) -> ImageDetails:
         """One stored image.
@@ -212,7 +278,7 @@ class Searcher:
         Raises:
             PointNotFoundError: no such image in the dataset.
         """
-        return _details(self._stored(dataset, point))
+        return details_of(self._stored(self.describe(dataset), point))
 
     def thumbnail(self, dataset: str, point: UUID) -> Path:
         """Path of the stored image's thumbnail (WebP, longest side 256).
@@ -222,24 +288,8 @@ class Searcher:
         Raises:
             PointNotFoundError: no such image, or its thumbnail and its file are gone.
         """
-        record = self._stored(dataset, point)
-        sha256, details = str(record.payload["sha256"]), _details(record)
-        path = thumbnail_path(self._folder.thumbnails, sha256)
-        if is_thumbnail(path):
-            return path
-        original = self._original(dataset, record)
-        try:
-            with self._folder.errors("written"):
-                # What was small enough for whoever indexed it is so here.
-                megapixels = details.width * details.height / 1e6
-                opened = open_image(
-                    original,
-                    at_least=THUMBNAIL_SIDE,
-                    max_megapixels=max(megapixels, MAX_MEGAPIXELS),
-                )
-                return write_thumbnail(opened.image, self._folder.thumbnails, sha256)
-        except UnreadableImageError as error:
-            raise PointNotFoundError(f"the thumbnail of {point} is gone: {error}") from error
+        info = self.describe(dataset)
+        return self._originals.thumbnail(info, self._stored(info, point))
 
     def original(self, dataset: str, point: UUID) -> Path:
         """Path of the stored image's file, inside the dataset's source folder.
@@ -247,20 +297,17 @@ class Searcher:
         Raises:
             PointNotFoundError: no such image, or the file is gone.
         """
-        return self._original(dataset, self._stored(dataset, point))
+        info = self.describe(dataset)
+        return self._originals.file(info, self._stored(info, point))
 
-    def _original(self, dataset: str, record: Record) -> Path:
-        root = Path(self.describe(dataset).root).resolve()
-        path = (root / str(record.payload["path"])).resolve()
-        if not path.is_relative_to(root) or not path.is_file():
-            raise PointNotFoundError(
-                f"the file {record.payload['path']!r} of dataset {dataset!r} is not in {root}; "
-                "`python -m indexer sync` brings the index in line with the folder"
-            )
-        return path
+    def _described(self, dataset: str, ids: Sequence[UUID]) -> list[ImageDetails]:
+        if not ids:
+            return []
+        found = self._store.retrieve(dataset, self.describe(dataset).distances[0], ids)
+        return [details_of(record) for record in found]
 
-    def _stored(self, dataset: str, point: UUID) -> Record:
-        return self._record(dataset, self.describe(dataset).distances[0], point)
+    def _stored(self, info: DatasetInfo, point: UUID) -> Record:
+        return self._record(info.name, info.distances[0], point)
 
     def _record(
         self, dataset: str, distance: Distance, point: UUID, *, with_vectors: bool = False
@@ -270,30 +317,41 @@ class Searcher:
             raise PointNotFoundError(f"no image with id {point} in dataset {dataset!r}")
         return found[0]
 
-    def _encoder(self, info: DatasetInfo) -> ImageEncoder:
-        """The encoder that made the index."""
-        with self._lock:
-            if info.fingerprint not in self._encoders:
-                encoder = self._load_encoder(self._folder.checkpoints / info.checkpoint)
-                if encoder.fingerprint != info.fingerprint:
-                    raise _mismatch(info, encoder.name)
-                self._encoders[info.fingerprint] = encoder
-            return self._encoders[info.fingerprint]
+    def _encode(
+        self,
+        info: DatasetInfo,
+        image: Path | bytes,
+        poolings: Iterable[Pooling],
+        clock: _Clock,
+        *,
+        max_megapixels: float,
+        crop: Box | None,
+    ) -> Mapping[Pooling, Vector]:
+        """The query's vectors of ``poolings`` and COARSE. Shape of each: (D,)."""
+        with clock.timed("load"):
+            encoder = self._encoders.of(info)
+        with clock.timed("decode"):
+            opened = read_image(image, encoder.preprocess, max_megapixels=max_megapixels, crop=crop)
+            pixels = encoder.preprocess.pixels(opened.image)
+        with clock.timed("encode"):
+            pooled = encoder.vectors(pixels[None], {*poolings, COARSE})
+        return {pooling: rows[0] for pooling, rows in pooled.items()}
 
     def _rows(
         self,
         info: DatasetInfo,
         pairs: Iterable[tuple[Pooling, Distance]],
-        queries: Callable[[Distance], Mapping[Pooling, Vector]],
+        queries: Mapping[Distance, Mapping[Pooling, Vector]],
         *,
         k: int,
         exact: bool,
+        where: Filter,
         exclude: tuple[UUID, ...] = (),
     ) -> tuple[ResultRow, ...]:
         rows = []
         for pooling, distance in pairs:
             start = time.perf_counter()
-            vectors = queries(distance)
+            vectors = queries[distance]
             points = self._store.query(
                 info.name,
                 distance,
@@ -302,9 +360,10 @@ class Searcher:
                 limit=k,
                 exclude=exclude,
                 exact=exact,
+                where=where,
                 coarse=vectors.get(COARSE),
             )
-            rows.append(ResultRow(pooling, distance, _hits(points), time.perf_counter() - start))
+            rows.append(ResultRow(pooling, distance, hits_of(points), time.perf_counter() - start))
         return tuple(rows)
 
     def _check_still(self, info: DatasetInfo) -> None:
@@ -327,82 +386,17 @@ class _Clock:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Note the time spent inside as ``step``."""
+        """Add the time spent inside to ``step``."""
         start = time.perf_counter()
         yield
-        self.seconds[step] = time.perf_counter() - start
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
 
 
-def _load_encoder(checkpoint: Path) -> ImageEncoder:
-    from models.encoder import Encoder
-
-    return Encoder.load(checkpoint)
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequestError(f"limit = {limit}: ask for 1 to {MAX_PAGE}")
 
 
 def _check_k(k: int) -> None:
     if not 1 <= k <= MAX_HITS:
         raise InvalidRequestError(f"k = {k}: ask for 1 to {MAX_HITS} hits")
-
-
-def _check_checkpoint(checkpoint: Path, info: DatasetInfo) -> None:
-    from models.checkpoint import read_info
-
-    given = read_info(checkpoint)
-    if given.fingerprint != info.fingerprint:
-        raise _mismatch(info, given.name)
-
-
-def _mismatch(info: DatasetInfo, given: str) -> CheckpointMismatchError:
-    return CheckpointMismatchError(
-        f"dataset {info.name!r} was indexed with {info.checkpoint}, not with {given}; search "
-        "without --checkpoint, or index it again with `python -m indexer sync`"
-    )
-
-
-def _hits(points: Iterable[ScoredPoint]) -> tuple[Hit, ...]:
-    return tuple(_hit(rank, point) for rank, point in enumerate(points, 1))
-
-
-def _hit(rank: int, point: ScoredPoint) -> Hit:
-    payload = point.payload
-    return Hit(
-        rank=rank,
-        id=point.id,
-        score=point.score,
-        path=str(payload["path"]),
-        label=_label(payload),
-        width=int(payload["width"] or 0),
-        height=int(payload["height"] or 0),
-    )
-
-
-def _details(record: Record) -> ImageDetails:
-    payload = record.payload
-    return ImageDetails(
-        id=record.id,
-        path=str(payload["path"]),
-        label=_label(payload),
-        width=int(payload["width"] or 0),
-        height=int(payload["height"] or 0),
-        format=str(payload["format"]),
-        bytes=int(payload["bytes"] or 0),
-    )
-
-
-def _label(payload: Payload) -> str | None:
-    label = payload.get("label")
-    return label if isinstance(label, str) else None
-
-
-def _spread(images: Iterable[ImageDetails], count: int) -> list[ImageDetails]:
-    """One of each label, then a second of each, and so on.
-
-    Ids are hashes, so taking them in their order is a fair draw within a label.
-    """
-    by_label: dict[str, list[ImageDetails]] = {}
-    for image in images:
-        group = by_label.setdefault(image.label or "", [])
-        if len(group) < count:
-            group.append(image)
-    rounds = zip_longest(*(by_label[label] for label in sorted(by_label)))
-    return [image for image in chain.from_iterable(rounds) if image is not None][:count]

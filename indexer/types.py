@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from indexer.errors import InvalidRequestError
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -62,6 +63,82 @@ class ScoredPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which images a question is about (Qdrant's word); what is left empty says nothing.
+
+    Attributes:
+        labels: any of these labels; "" stands for no label.
+        formats: any of these formats, Pillow's names, such as "JPEG".
+        groups: any of these groups; 0 stands for no group.
+        min_side: the shorter side has at least so many pixels.
+
+    Raises:
+        InvalidRequestError: a side below 1 pixel.
+    """
+
+    labels: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
+    min_side: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_side is not None and self.min_side < 1:
+            raise InvalidRequestError(f"a shortest side of {self.min_side} pixels: ask for 1 on")
+
+    def matches(self, payload: Payload) -> bool:
+        """Whether an image with this payload passes: what every engine's filter has to agree to."""
+        side = min(int(payload.get("width") or 0), int(payload.get("height") or 0))
+        return (
+            (not self.labels or (payload.get("label") or "") in self.labels)
+            and (not self.formats or payload.get("format") in self.formats)
+            and (not self.groups or (payload.get("group") or 0) in self.groups)
+            and (self.min_side is None or side >= self.min_side)
+        )
+
+
+EVERYTHING = Filter()
+"""Every image passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of an upright image, as fractions of its width and height from the top left corner.
+
+    Attributes:
+        left, top, right, bottom: its edges, 0 to 1.
+
+    Raises:
+        InvalidRequestError: an edge outside the image, or nothing between two of them.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise InvalidRequestError(
+                f"a crop from {self.left:g},{self.top:g} to {self.right:g},{self.bottom:g}: edges "
+                "are fractions of the image, 0 to 1, left before right and top before bottom"
+            )
+
+    @property
+    def smaller_side(self) -> float:
+        """The smaller of its two fractions of the image."""
+        return min(self.right - self.left, self.bottom - self.top)
+
+    def edges(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom in pixels of an image of this size."""
+        return (
+            round(self.left * width),
+            round(self.top * height),
+            round(self.right * width),
+            round(self.bottom * height),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One similar image. ``rank`` starts at 1."""
 
@@ -105,7 +182,14 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class ImageDetails:
-    """One stored image, from its payload."""
+    """One stored image, from its payload.
+
+    Attributes:
+        id, path, label, width, height, format, bytes: as they are stored.
+        group: number of its group, None where it is in none.
+        mtime: modification time of the file, nanoseconds since 1970.
+        taken_at: EXIF time, ISO 8601 without a zone, where it is known.
+    """
 
     id: UUID
     path: str
@@ -114,6 +198,63 @@ class ImageDetails:
     height: int
     format: str
     bytes: int
+    group: int | None = None
+    mtime: int | None = None
+    taken_at: str | None = None
+
+
+class Order(StrEnum):
+    """The order in which a dataset's images are looked through; equal ones by path.
+
+    ``newest``, ``oldest``: by modification time of the file. ``largest``, ``smallest``: by number
+    of pixels. ``shuffled``: by id, which is a hash, so that it is the same every time.
+    """
+
+    NAME = "name"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LARGEST = "largest"
+    SMALLEST = "smallest"
+    SHUFFLED = "shuffled"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePage:
+    """Some of the images that pass a filter.
+
+    Attributes:
+        images: these.
+        total: how many pass in all.
+        offset: the place of the first of ``images`` among them, from 0.
+    """
+
+    images: tuple[ImageDetails, ...]
+    total: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How many images have a label; None: how many have none."""
+
+    label: str | None
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormatCount:
+    """How many images are of a format, Pillow's name."""
+
+    format: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    """How many images are in a group; None: how many are in none."""
+
+    group: int | None
+    images: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ _ROUTES = re.compile(
     r"""
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
+    | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
     | /api/datasets(/[^/]+)?
     | /gradio_api/(

@@ -11,9 +11,30 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import numpy as np
 from PIL import Image, ImageDraw
 
-from indexer.errors import DatasetNotIndexedError, PointNotFoundError
-from indexer.search import Searcher
-from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, SearchResult
+from indexer.catalogue import Catalogue
+from indexer.errors import DatasetNotIndexedError, InvalidRequestError, PointNotFoundError
+from indexer.failures import Failure, FailureLedger, FailurePage
+from indexer.payloads import details_of
+from indexer.reading import MIN_CROP
+from indexer.search import MAX_PAGE, Searcher
+from indexer.types import (
+    EVERYTHING,
+    Box,
+    DatasetInfo,
+    Distance,
+    Filter,
+    FormatCount,
+    GroupCount,
+    Hit,
+    ImageDetails,
+    ImagePage,
+    LabelCount,
+    Order,
+    Payload,
+    Record,
+    ResultRow,
+    SearchResult,
+)
 from models.errors import UnreadableImageError
 from models.pooling import STANDARD, Pooling
 
@@ -60,7 +81,11 @@ def draw_hills(hue: float, seed: int, size: int = 128) -> Image.Image:
 
 
 class FakeSearcher(Searcher):
-    """Compares coarse grids of colours; honours the documented errors."""
+    """Compares coarse grids of colours; honours the documented errors.
+
+    Attributes:
+        broken: what ``failures`` lists.
+    """
 
     def __init__(
         self,
@@ -74,6 +99,7 @@ class FakeSearcher(Searcher):
         self.folder = folder
         self.files = {uuid5(NAMESPACE_URL, str(file)): (file, label) for file, label in pictures}
         self.names = list(names)
+        self.broken: list[Failure] = []
         self.distances = tuple(distances)
         self.poolings = tuple(poolings)
         self.vectors = {
@@ -121,15 +147,21 @@ class FakeSearcher(Searcher):
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
         checkpoint: Path | None = None,
+        where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
         self._check(dataset)
         assert checkpoint is None
         assert isinstance(image, Path)
         try:
-            queries = {pooling: describe(image, GRIDS[pooling]) for pooling in poolings}
+            queries = {pooling: describe(image, GRIDS[pooling], crop) for pooling in poolings}
         except OSError as error:
             raise UnreadableImageError(image, "the file is damaged or cut short") from error
-        rows = [self._row(queries[p], p, d, k, leave_out=None) for p in poolings for d in distances]
+        rows = [
+            self._row(queries[p], p, d, k, where=where, leave_out=None)
+            for p in poolings
+            for d in distances
+        ]
         seconds = {"decode": 0.004, "encode": 0.02, "search": 0.003}
         return SearchResult(dataset, "model3-1a2b3c4d", None, tuple(rows), seconds)
 
@@ -141,11 +173,14 @@ class FakeSearcher(Searcher):
         poolings: Sequence[Pooling] = (Pooling.MAXPOOL,),
         distances: Sequence[Distance] = (Distance.COSINE,),
         k: int = 8,
+        where: Filter = EVERYTHING,
+        crop: Box | None = None,
     ) -> SearchResult:
         query = self.details(dataset, point)
-        index = list(self.files).index(point)
+        file = self.files[point][0]
+        queries = {pooling: describe(file, GRIDS[pooling], crop) for pooling in poolings}
         rows = [
-            self._row(self.vectors[p][index], p, d, k, leave_out=point)
+            self._row(queries[p], p, d, k, where=where, leave_out=point)
             for p in poolings
             for d in distances
         ]
@@ -161,10 +196,37 @@ class FakeSearcher(Searcher):
         self._check(dataset)
         if point not in self.files:
             raise PointNotFoundError(f"no image {point} in {dataset!r}")
-        file, label = self.files[point]
-        kind = file.suffix[1:].upper().replace("JPG", "JPEG")
-        path = str(file.relative_to(self.folder))
-        return ImageDetails(point, path, label, 128, 128, kind, file.stat().st_size)
+        return details_of(Record(point, self._payload(point)))
+
+    def page(
+        self,
+        dataset: str,
+        *,
+        where: Filter = EVERYTHING,
+        order: Order = Order.NAME,
+        offset: int = 0,
+        limit: int = 72,
+    ) -> ImagePage:
+        check_limit(limit)
+        ids, total = self._catalogue(dataset).page(
+            where=where, order=order, offset=offset, limit=limit
+        )
+        return ImagePage(tuple(self.details(dataset, one) for one in ids), total, offset)
+
+    def labels(self, dataset: str) -> tuple[LabelCount, ...]:
+        return self._catalogue(dataset).labels()
+
+    def formats(self, dataset: str) -> tuple[FormatCount, ...]:
+        return self._catalogue(dataset).formats()
+
+    def groups(self, dataset: str) -> tuple[GroupCount, ...]:
+        return self._catalogue(dataset).groups()
+
+    def failures(self, dataset: str, *, offset: int = 0, limit: int = 72) -> FailurePage:
+        self._check(dataset)
+        check_limit(limit)
+        ledger = FailureLedger("fake", {one.path: one for one in self.broken})
+        return ledger.page(offset=offset, limit=limit)
 
     def thumbnail(self, dataset: str, point: UUID) -> Path:
         self.details(dataset, point)
@@ -185,6 +247,7 @@ class FakeSearcher(Searcher):
         distance: Distance,
         k: int,
         *,
+        where: Filter,
         leave_out: UUID | None,
     ) -> ResultRow:
         vectors = self.vectors[pooling]
@@ -195,19 +258,52 @@ class FakeSearcher(Searcher):
             scores = np.linalg.norm(vectors - query, axis=1)
             order = np.argsort(scores, kind="stable")
         points = list(self.files)
-        nearest = [index for index in order if points[index] != leave_out][:k]
+        nearest = [
+            index
+            for index in order
+            if points[index] != leave_out and where.matches(self._payload(points[index]))
+        ][:k]
         hits = [
             self._hit(rank, points[index], float(scores[index]))
             for rank, index in enumerate(nearest, 1)
         ]
         return ResultRow(pooling, distance, tuple(hits), 0.001)
 
+    def _payload(self, point: UUID) -> Payload:
+        """As a sync writes it; images of one label are one group, those without are in none."""
+        file, label = self.files[point]
+        labels = sorted({known for _, known in self.files.values() if known is not None})
+        return {
+            "path": str(file.relative_to(self.folder)),
+            "label": label,
+            "group": None if label is None else 1 + labels.index(label),
+            "format": file.suffix[1:].upper().replace("JPG", "JPEG"),
+            "width": 128,
+            "height": 128,
+            "bytes": file.stat().st_size,
+            "mtime": file.stat().st_mtime_ns,
+        }
+
+    def _catalogue(self, dataset: str) -> Catalogue:
+        self._check(dataset)
+        return Catalogue(Record(one, self._payload(one)) for one in sorted(self.files))
+
     def _hit(self, rank: int, point: UUID, score: float) -> Hit:
         file, label = self.files[point]
         return Hit(rank, point, score, str(file.relative_to(self.folder)), label, 128, 128)
 
 
-def describe(file: Path, grid: int) -> np.ndarray:
-    """The picture's colours on a coarse grid."""
+def check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequestError(f"limit = {limit}: ask for 1 to {MAX_PAGE}")
+
+
+def describe(file: Path, grid: int, crop: Box | None = None) -> np.ndarray:
+    """The colours of the picture, or of its part, on a coarse grid."""
     with Image.open(file) as image:
+        if crop is not None:
+            left, top, right, bottom = crop.edges(*image.size)
+            if min(right - left, bottom - top) < MIN_CROP:
+                raise InvalidRequestError(f"the crop has less than {MIN_CROP} pixels on a side")
+            image = image.crop((left, top, right, bottom))  # noqa: PLW2901
         return np.asarray(image.convert("RGB").resize((grid, grid)), np.float32).ravel() / 255

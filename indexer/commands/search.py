@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from indexer.commands.arguments import chosen, count, finish, megapixels_argument
 from indexer.commands.printing import print_json, print_table
-from indexer.types import Distance
+from indexer.errors import InvalidRequestError
+from indexer.types import Box, Distance, Filter
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -45,6 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exact", action="store_true", help="compare with every image, however many there are"
     )
     parser.add_argument(
+        "--crop",
+        type=box,
+        metavar="LEFT,TOP,RIGHT,BOTTOM",
+        help="search with this part of IMAGE: its edges as fractions of the width and height, "
+        "such as 0.5,0,1,0.5 for the upper right quarter",
+    )
+    _filter_arguments(parser)
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         metavar="DIR",
@@ -52,6 +61,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     megapixels_argument(parser)
     finish(parser, run)
+
+
+def _filter_arguments(parser: argparse.ArgumentParser) -> None:
+    hits = parser.add_argument_group("which images can be hits")
+    hits.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        help="those of this label, '' for those without one; repeatable: of any",
+    )
+    hits.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        type=str.upper,
+        metavar="FORMAT",
+        help="those in this format, such as JPEG; repeatable",
+    )
+    hits.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        type=int,
+        metavar="N",
+        help="those of this group, 0 for those in none; repeatable",
+    )
+    hits.add_argument(
+        "--min-side", type=count, metavar="PIXELS", help="those whose shorter side is that long"
+    )
+
+
+def box(text: str) -> Box:
+    """Four fractions, as a part of an image."""
+    try:
+        left, top, right, bottom = (float(edge) for edge in text.split(","))
+        return Box(left, top, right, bottom)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LEFT,TOP,RIGHT,BOTTOM") from None
+    except InvalidRequestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(given: argparse.Namespace) -> None:
@@ -68,6 +118,13 @@ def run(given: argparse.Namespace) -> None:
             checkpoint=given.checkpoint,
             max_megapixels=given.max_megapixels,
             exact=given.exact,
+            where=Filter(
+                labels=tuple(given.label),
+                formats=tuple(given.format),
+                groups=tuple(given.group),
+                min_side=given.min_side,
+            ),
+            crop=given.crop,
         )
     if given.json:
         print_json(_search_json(result, result.rows[0]))

@@ -6,8 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+from indexer.parts import Part
 from indexer.schema import IndexSpec
-from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
+from indexer.types import (
+    EVERYTHING,
+    DatasetInfo,
+    Distance,
+    Filter,
+    Payload,
+    Point,
+    Record,
+    ScoredPoint,
+)
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -67,6 +77,17 @@ class IndexWriter(Protocol):
         ...
 
 
+class PartWriter(IndexWriter, Protocol):
+    """One of several writers that fill one index together: see :class:`indexer.parts.Part`.
+
+    It neither deletes nor publishes.
+    """
+
+    def note(self) -> None:
+        """Say that the part is filled."""
+        ...
+
+
 class VectorStore(Protocol):
     """Indexes by dataset name. Safe to use from several threads; see each back end for processes.
 
@@ -95,6 +116,25 @@ class VectorStore(Protocol):
         """
         ...
 
+    def part_writer(self, spec: IndexSpec, part: Part) -> PartWriter:
+        """Start or continue to fill one part of ``spec``, beside the writers of other parts.
+
+        Raises:
+            CollectionBusyError: another process writes this part, or all of the dataset.
+            InvalidRequestError: other parts are being filled with another spec, or the back end
+                takes one writer only.
+        """
+        ...
+
+    def finish_writer(self, spec: IndexSpec) -> IndexWriter:
+        """A writer that starts from what the parts have filled.
+
+        Raises:
+            CollectionBusyError: a part is being written.
+            InvalidRequestError: a part is missing.
+        """
+        ...
+
     def query(
         self,
         dataset: str,
@@ -106,8 +146,11 @@ class VectorStore(Protocol):
         exclude: Iterable[UUID] = (),
         exact: bool = False,
         coarse: Vector | None = None,
+        where: Filter = EVERYTHING,
     ) -> list[ScoredPoint]:
-        """The ``limit`` nearest points, best first, without those in ``exclude``.
+        """The ``limit`` nearest points that pass ``where``, best first, without ``exclude``.
+
+        Fewer come back only where fewer pass: the engine filters while it searches.
 
         Equal scores are ordered by id, so that the same question has the same answer.
 
@@ -122,6 +165,7 @@ class VectorStore(Protocol):
             coarse: the query's vector of the pooling ``presets.COARSE``, of that vector's shape.
                 It lets long vectors of large collections be searched in two stages; without it
                 those are compared exactly.
+            where: which points are searched; all others might as well not be there.
 
         Raises:
             InvalidRequestError: the index has no vectors of that pooling.

@@ -17,20 +17,23 @@ from uuid import UUID
 from indexer.errors import (
     DamagedIndexError,
     DatasetNotIndexedError,
+    InvalidRequestError,
     StoreError,
 )
 from indexer.layout import DataFolder
+from indexer.parts import Part
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import edge_shard
+from indexer.store.base import PartWriter
 from indexer.store.checks import check_sizes
 from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_search import nearest
 from indexer.store.edge_shard import ShardGoneError
 from indexer.store.edge_writer import EdgeFiles, EdgeWriter, write_lock
-from indexer.store.plan import Planner
+from indexer.store.plan import Passing, Planner
 from indexer.store.pointer import Pointer
 from indexer.store.presets import SIZE_CLASSES, SizeClasses
-from indexer.types import DatasetInfo, Distance, Record, ScoredPoint
+from indexer.types import EVERYTHING, DatasetInfo, Distance, Filter, Record, ScoredPoint
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -90,6 +93,28 @@ class EdgeStore:
         self._folder.prepare()
         return EdgeWriter(spec, self._files(spec.dataset), self._lease, self._classes)
 
+    def part_writer(self, spec: IndexSpec, part: Part) -> PartWriter:
+        """Not here: a shard is open in one process only.
+
+        Raises:
+            InvalidRequestError: always.
+        """
+        raise InvalidRequestError(
+            f"part {part} of {spec.dataset!r}: the embedded index has one writer; many workers "
+            "need a Qdrant server, --qdrant-url URL"
+        )
+
+    def finish_writer(self, spec: IndexSpec) -> EdgeWriter:
+        """Not here: there are no parts.
+
+        Raises:
+            InvalidRequestError: always.
+        """
+        raise InvalidRequestError(
+            f"{spec.dataset!r} has no parts to finish: many workers need a Qdrant server, "
+            "--qdrant-url URL; without it, plain sync does all of it"
+        )
+
     def query(
         self,
         dataset: str,
@@ -101,16 +126,17 @@ class EdgeStore:
         exclude: Iterable[UUID] = (),
         exact: bool = False,
         coarse: Vector | None = None,
+        where: Filter = EVERYTHING,
     ) -> list[ScoredPoint]:
         """The ``limit`` nearest points, best first; see :class:`VectorStore`."""
-        excluded = frozenset(exclude)
+        passing = Passing(where, frozenset(exclude))
 
         def ask(shard: EdgeShard, pointer: Pointer) -> list[ScoredPoint]:
             sizes = pointer.spec.vector_sizes
             check_poolings(dataset, sizes, [pooling])
             planner = Planner(pointer.images, sizes, self._classes)
             plan = planner.plan(pooling, vector, limit=limit, exact=exact, coarse=coarse)
-            return nearest(shard, distance, plan, limit=limit, exclude=excluded)
+            return nearest(shard, distance, plan, limit=limit, passing=passing)
 
         return self._read(dataset, distance, ask)
 

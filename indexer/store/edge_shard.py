@@ -71,10 +71,16 @@ def create_shard(
         path.mkdir(parents=True)
         presets = {name: preset(0, size, classes) for name, size in sizes.items()}
         shard = edge.EdgeShard.create(str(path), _config(distance, sizes, presets))
+    index_payload(shard)
+    return shard
+
+
+def index_payload(shard: edge.EdgeShard) -> None:
+    """See to it that the payload fields that are searched by have an index; again is no error."""
+    with engine_errors("indexing"):
         for field, kind in PAYLOAD_INDEXES.items():
             shard.update(edge.UpdateOperation.create_field_index(field, _INDEX_TYPES[kind]))
         shard.flush()
-    return shard
 
 
 def load_shard(path: Path, *, images: int | None = None) -> edge.EdgeShard:
@@ -179,12 +185,8 @@ def delete(shard: edge.EdgeShard, ids: Sequence[UUID]) -> None:
 
 
 def set_payload(shard: edge.EdgeShard, ids: Sequence[UUID], payload: Payload) -> None:
-    """Set these fields of ``ids``, and see to it that those that are searched by have an index."""
+    """Set these fields of ``ids``; one that is None is taken away."""
     with engine_errors("writing"):
-        for field in payload.keys() & PAYLOAD_INDEXES.keys():
-            # Collections made before a field was known have none; again is no error.
-            kind = _INDEX_TYPES[PAYLOAD_INDEXES[field]]
-            shard.update(edge.UpdateOperation.create_field_index(field, kind))
         shard.update(edge.UpdateOperation.set_payload(list(ids), dict(payload)))
 
 

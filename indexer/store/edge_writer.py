@@ -227,7 +227,7 @@ class EdgeWriter:
             if shard is None:
                 return []
             plan = Plan(Stage(pooling, vector, EXACT))
-            return edge_search.nearest(shard, distance, plan, limit=limit, exclude=())
+            return edge_search.nearest(shard, distance, plan, limit=limit)
 
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces."""
@@ -316,7 +316,8 @@ class EdgeWriter:
 
     def _open_interrupted(self) -> None:
         for distance, path in self._paths(self._generation).items():
-            self._shards[distance] = edge_shard.load_shard(path)
+            self._shards[distance] = shard = edge_shard.load_shard(path)
+            edge_shard.index_payload(shard)
         payloads = [
             {record.id: record.payload for record in _all_records(shard)}
             for shard in self._shards.values()
@@ -352,7 +353,9 @@ class EdgeWriter:
         copied = copy_folder(source, path)  # a large one takes long, and searches go on meanwhile
         with self._lease(self._base, distance).use():  # now nobody else has it open
             copy_changes(source, path, copied)
-        return edge_shard.load_shard(path, images=self._base.images)
+        shard = edge_shard.load_shard(path, images=self._base.images)
+        edge_shard.index_payload(shard)  # of fields that were not known when the first was made
+        return shard
 
     @contextmanager
     def _shard(self, distance: Distance) -> Iterator[EdgeShard | None]:

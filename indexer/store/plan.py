@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from indexer.store.checks import check_vector
 from indexer.store.presets import COARSE, EXACT, SearchPreset, SizeClasses, preset
+from indexer.types import EVERYTHING, Filter
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ class Stage:
     preset: SearchPreset
 
 
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Which points are searched: those that pass ``where`` and are not in ``exclude``."""
+
+    where: Filter = EVERYTHING
+    exclude: frozenset[UUID] = frozenset()
+
+
+ALL = Passing()
+"""Every point is searched."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """One question.
@@ -36,6 +50,15 @@ class Plan:
     stage: Stage
     first: Stage | None = None
     candidates: int = 0
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every point that is searched is compared."""
+        return self.first is None and self.stage.preset.graph is None
+
+    def exactly(self) -> Plan:
+        """The same question, with every point compared."""
+        return Plan(replace(self.stage, preset=EXACT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from indexer.errors import (
 from indexer.schema import IndexSpec, point_id
 from indexer.settings import KEY_VARIABLE
 from indexer.store import VectorStore
-from indexer.types import Distance, Point
+from indexer.types import Distance, Filter, Point
 from models.pooling import Pooling
 from tests.back_ends import BACK_ENDS, KEY, NO_EFFECT_IN_MEMORY, BackEnd, back_end
 
@@ -213,6 +213,87 @@ def test_vectors_as_long_as_the_study_s_are_stored_and_found(store: VectorStore)
     points = [point(f"p{number}", flatten=tuple(row)) for number, row in enumerate(rows)]
     publish(store, *points, of=spec(vector_sizes=sizes))
     assert query(store, *rows[1], pooling=Pooling.FLATTEN)[0][0] == "p1"
+
+
+# --- filters
+
+
+FILTERS = (
+    Filter(),
+    Filter(labels=("cat",)),
+    Filter(labels=("cat", "dog")),
+    Filter(labels=("",)),
+    Filter(labels=("", "dog")),
+    Filter(formats=("PNG",)),
+    Filter(formats=("PNG", "WEBP")),
+    Filter(groups=(2,)),
+    Filter(groups=(0, 3)),
+    Filter(groups=(0,)),
+    Filter(min_side=64),
+    Filter(labels=("cat", ""), formats=("JPEG",), groups=(0, 1, 2), min_side=32),
+    Filter(labels=("dog",), formats=("WEBP",), groups=(3,), min_side=96),
+    Filter(labels=("bird",)),
+    Filter(min_side=10_000),
+)
+
+
+def varied_points(count: int) -> list[Point]:
+    """Points of every kind that a filter tells apart: with and without label and group."""
+    random = np.random.default_rng(5)
+    points = []
+    for number in range(count):
+        plain = point(f"p{number}", *random.standard_normal(2))
+        facts = {
+            "label": random.choice(np.array(["cat", "dog", None, "nothing"])),
+            "format": str(random.choice(["JPEG", "PNG", "WEBP"])),
+            "group": int(random.integers(0, 4)),
+            "width": int(random.integers(1, 128)),
+            "height": int(random.integers(1, 128)),
+        }
+        absent = {name for name, nothing in (("label", "nothing"), ("group", 0))
+                  if facts[name] == nothing}  # fmt: skip
+        payload = {name: value for name, value in facts.items() if name not in absent}
+        kept = {name: value for name, value in plain.payload.items() if name not in absent}
+        points.append(replace(plain, payload=kept | payload))
+    return points
+
+
+def nearest_by_hand(points: list[Point], distance: Distance, asked: np.ndarray) -> list[Point]:
+    """All of them, the nearest first."""
+    rows = np.array([one.vectors[Pooling.MAXPOOL] for one in points], np.float64).reshape(-1, 2)
+    apart = rows - asked
+    if distance is Distance.COSINE:
+        apart = rows / np.linalg.norm(rows, axis=1, keepdims=True) - asked / np.linalg.norm(asked)
+    return [points[index] for index in np.argsort(np.linalg.norm(apart, axis=1))]
+
+
+@pytest.mark.parametrize("distance", Distance)
+def test_a_filter_lets_through_what_it_matches_and_leaves_no_place_empty(
+    store: VectorStore, distance: Distance
+) -> None:
+    points = varied_points(200)
+    publish(store, *points)
+    asked = np.array((1, 2), np.float32)
+    first = nearest_by_hand(points, distance, asked)[0]
+    counts = set()
+    for where in FILTERS:
+        passing = [one for one in points if where.matches(one.payload) and one is not first]
+        expected = [one.id for one in nearest_by_hand(passing, distance, asked)]
+        counts.add(len(passing))
+        for limit, exact in ((8, False), (8, True), (200, False)):
+            hits = store.query(
+                "pets",
+                distance,
+                Pooling.MAXPOOL,
+                asked,
+                limit=limit,
+                exclude=[first.id],
+                exact=exact,
+                where=where,
+            )
+            assert [hit.id for hit in hits] == expected[:limit], where
+    assert {0, 199} < counts
+    assert len(counts) > 8, "the filters let different numbers through"
 
 
 # --- reading back

@@ -17,11 +17,11 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.metrics import ann_recall_at_k
-from indexer.schema import IndexSpec, point_id
+from indexer.schema import PAYLOAD_INDEXES, IndexSpec, point_id
 from indexer.store import plan
 from indexer.store.edge import EdgeStore
 from indexer.store.presets import Graph, SearchPreset, SizeClasses
-from indexer.types import Distance, Point
+from indexer.types import Distance, Filter, Payload, Point
 from indexer.vector_checks import stored_ann_recall
 from models.pooling import Pooling
 
@@ -51,6 +51,17 @@ def store(data: Path) -> Iterator[EdgeStore]:
         yield store
 
 
+def facts(number: int) -> Payload:
+    """A payload whose fields are spread independently of one another."""
+    return {
+        "path": str(number),
+        "label": (f"kind{number % 5}", None)[number % 7 == 0],
+        "format": f"F{number % 40}",
+        "width": 1 + number * 7 % 1_000,
+        "height": 1_000,
+    }
+
+
 def publish(store: EdgeStore, count: int, rows: dict[Pooling, NDArray[np.float32]] = ROWS) -> None:
     """Bring the collection to the first ``count`` rows."""
     ids = [point_id("pets", str(number)) for number in range(VERY_MANY)]
@@ -58,7 +69,7 @@ def publish(store: EdgeStore, count: int, rows: dict[Pooling, NDArray[np.float32
         Point(
             ids[number],
             {name: rows[name][number] for name in SPEC.vector_sizes},
-            {"path": str(number)},
+            facts(number),
         )
         for number in range(count)
     ]
@@ -84,6 +95,12 @@ def right(
     scores = rows @ rows[number] / np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[number])
     order = np.argsort(-scores)[:K]
     return order, scores[order]
+
+
+def passing(where: Filter, pooling: Pooling, number: int, count: int) -> list[int]:
+    """What a filtered search has to answer."""
+    order = np.argsort(-_cosines(ROWS[pooling][:count], ROWS[pooling][number]))
+    return [found for found in order.tolist() if where.matches(facts(found))][:K]
 
 
 def engine_files(data: Path, pattern: str) -> list[Path]:
@@ -191,6 +208,89 @@ def test_the_width_of_a_search_is_the_preset_s_and_an_exact_one_needs_none(
         assert recall(1, exact=False) < recall(512, exact=False)
         assert recall(512, exact=False) >= 0.98
         assert recall(1, exact=True) == 1
+
+
+# --- filters
+
+
+@pytest.mark.parametrize("count", [FEW, MANY, VERY_MANY])
+@pytest.mark.parametrize("pooling", SPEC.vector_sizes)
+def test_filters_act_inside_every_way_to_search(
+    store: EdgeStore, count: int, pooling: Pooling
+) -> None:
+    publish(store, count)
+    for where in (
+        Filter(labels=("kind1",)),
+        Filter(labels=("", "kind2"), min_side=500),
+        Filter(formats=("F3",)),
+        Filter(labels=("kind3",), formats=("F3", "F4"), min_side=200),
+    ):
+        for number in range(5):
+            coarse = ROWS[Pooling.MAXPOOL][number]
+            hits = [hit for hit, _ in ask(store, pooling, number, coarse=coarse, where=where)]
+            assert hits == passing(where, pooling, number, count), where
+
+
+def test_points_that_a_filter_leaves_out_take_no_places_of_candidates(store: EdgeStore) -> None:
+    rows = misled()
+    publish(store, VERY_MANY, rows)
+    coarse = rows[Pooling.MAXPOOL][0]
+    where = Filter(formats=tuple(f"F{number}" for number in range(1, 20)))
+    hits = [hit for hit, _ in ask(store, Pooling.FLATTEN, 0, coarse=coarse, where=where)]
+    first = [
+        number
+        for number in np.argsort(-_cosines(rows[Pooling.MAXPOOL], coarse)).tolist()
+        if where.matches(facts(number))
+    ][:500]
+    assert hits == [number for number in _by_flatten(rows) if number in set(first)][:K]
+
+
+@pytest.fixture
+def graph_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine walks the graph however few points a filter leaves."""
+    monkeypatch.setattr("indexer.store.edge_shard._FULL_SCAN_KB", 1)
+
+
+TWO_NARROW_ONES = Filter(labels=("kind1",), formats=("F1", "F6", "F21"), min_side=600)
+
+
+@pytest.mark.usefixtures("graph_only")
+def test_a_graph_keeps_its_recall_where_a_filter_leaves_few_of_its_points(
+    store: EdgeStore,
+) -> None:
+    publish(store, MANY)
+    found = [
+        [hit for hit, _ in ask(store, Pooling.MAXPOOL, number, where=TWO_NARROW_ONES)]
+        for number in range(40)
+    ]
+    expected = [passing(TWO_NARROW_ONES, Pooling.MAXPOOL, number, MANY) for number in range(40)]
+    assert ann_recall_at_k(found, expected).mean() >= 0.98
+
+
+@pytest.mark.usefixtures("graph_only")
+def test_no_place_stays_empty_where_a_filter_cuts_a_graph_into_pieces(
+    store: EdgeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in a collection that is older than the index: the engine cannot tell how many pass.
+    with monkeypatch.context() as older:
+        older.setattr("indexer.store.edge_shard.PAYLOAD_INDEXES", {})
+        publish(store, VERY_MANY)
+    for number in range(40):
+        hits = [
+            hit for hit, _ in ask(store, Pooling.MAXPOOL, number, where=Filter(formats=("F3",)))
+        ]
+        assert len(hits) == K
+
+
+def test_an_older_collection_gets_the_indexes_it_lacks_with_its_next_change(
+    store: EdgeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("indexer.store.edge_shard.PAYLOAD_INDEXES", {"label": "keyword"})
+        publish(store, 10)
+    publish(store, 11)
+    with store._lease(store._pointer("pets"), Distance.COSINE).use() as shard:
+        assert set(shard.info().payload_schema) == set(PAYLOAD_INDEXES)
 
 
 # --- two stages

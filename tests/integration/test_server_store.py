@@ -22,7 +22,7 @@ from indexer.store.server import ServerStore
 from indexer.store.server_lease import COLLECTION, Holder, WriterLease, _machine
 from indexer.store.server_link import Link
 from indexer.store.server_options import Quantization, ServerOptions
-from indexer.types import Distance
+from indexer.types import Distance, Filter
 from models.pooling import Pooling
 from tests.back_ends import NO_EFFECT_IN_MEMORY, SharedLink, memory_link
 from tests.contract.test_store import ident, paths, point, publish, query, spec
@@ -474,9 +474,9 @@ def test_a_large_one_by_its_graph_and_on_demand_with_every_vector(
     monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
     store = ServerStore(link, classes=SMALL)
     publish(store, point("a"), point("b"))
-    query(store, 1, 1)
+    query(store, 1, 1, limit=2)
     params = asked(client)["search_params"]
-    assert (params.exact, params.hnsw_ef) == (False, Graph().ef)
+    assert (params.exact, params.hnsw_ef, params.acorn.enable) == (False, Graph().ef, True)
     assert (params.quantization.rescore, params.quantization.oversampling) == (True, 2.0)
     vector = point("a").vectors[Pooling.MAXPOOL]
     store.query("pets", Distance.COSINE, Pooling.MAXPOOL, vector, limit=1, exact=True)
@@ -501,12 +501,31 @@ def test_long_vectors_of_many_images_are_searched_in_two_stages(
         limit=1,
         coarse=one.vectors[Pooling.MAXPOOL],
         exclude=(ident("p0"),),
+        where=Filter(labels=("cat", "")),
     )
     assert [hit.payload["path"] for hit in hits] == ["near"]
     first = asked(client)["prefetch"]
     assert (first.using, first.limit) == ("maxpool", 500)
-    assert first.filter == asked(client)["query_filter"] is not None
+    chosen = asked(client)["query_filter"]
+    assert first.filter == chosen
+    assert (len(chosen.must), len(chosen.must_not)) == (1, 1)
     assert asked(client)["using"] == "flatten"
+
+
+def test_a_graph_that_leaves_places_empty_is_answered_by_every_vector_that_passes(
+    link: Link, client: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_writer, "POLL_SECONDS", 0.01)
+    store = ServerStore(link, classes=SMALL)
+    publish(store, *(point(name) for name in "abc"))
+    whole = client.client.query_points
+
+    def cut(*given: Any, search_params: models.SearchParams, **named: Any) -> Any:
+        answer = whole(*given, search_params=search_params, **named)
+        return answer if search_params.exact else answer.model_copy(update={"points": []})
+
+    monkeypatch.setattr(client.client, "query_points", cut)
+    assert sorted(name for name, _ in query(store, 1, 1, limit=3)) == ["a", "b", "c"]
 
 
 @pytest.fixture(autouse=True)

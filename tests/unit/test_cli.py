@@ -109,6 +109,10 @@ def test_the_module_runs() -> None:
         ["search", "a.jpg"],
         ["search", "a.jpg", "--dataset", "x", "-k", "0"],
         ["search", "a.jpg", "--dataset", "x", "--pooling", "mean"],
+        ["search", "a.jpg", "--dataset", "x", "--crop", "0,0,1"],
+        ["search", "a.jpg", "--dataset", "x", "--crop", "0,0,1,high"],
+        ["search", "a.jpg", "--dataset", "x", "--crop", "0,0,0,1"],
+        ["search", "a.jpg", "--dataset", "x", "--min-side", "0"],
         ["sync", "photos", "--checkpoint", "c", "--pooling", "mean"],
         ["sync", "photos", "--checkpoint", "c", "--limit", "none"],
         ["sync", "photos", "--workers", "0"],
@@ -204,6 +208,41 @@ def test_search_prints_json_as_documented(run: Run, photos: Path, checkpoint: Pa
     assert (hits[0]["path"], hits[0]["label"], hits[0]["score"]) == ("warm/04.png", "warm", 0.0)
     exactly = json.loads(run("search", image, "--dataset", "photos", *options, "--exact"))
     assert exactly["hits"] == hits
+
+
+def test_search_can_be_confined_to_some_images(run: Run, photos: Path, checkpoint: Path) -> None:
+    Image.new("RGB", (60, 50), "teal").save(photos / "loose.jpg")
+    run("sync", photos, "--checkpoint", checkpoint)
+
+    def hits(*options: object) -> set[str]:
+        query = ("search", photos / "warm" / "04.png", "--dataset", "photos", "-k", 20, "--json")
+        return {hit["path"] for hit in json.loads(run(*query, *options))["hits"]}
+
+    everything = hits()
+    warm = {path for path in everything if path.startswith("warm/")}
+    assert hits("--label", "warm") == warm
+    assert hits("--label", "") == hits("--format", "jpeg") == {"loose.jpg"}
+    assert hits("--label", "warm", "--label", "") == warm | {"loose.jpg"}
+    assert hits("--min-side", 30) == everything
+    assert hits("--min-side", 31) == {"loose.jpg"}
+    assert hits("--label", "warm", "--format", "jpeg") == set()
+    assert hits("--group", 1) == set()
+    assert hits("--group", 0, "--group", 1) == everything
+
+
+def test_search_takes_a_part_of_the_image(
+    run: Run, fail: Run, photos: Path, checkpoint: Path
+) -> None:
+    image = photos / "warm" / "04.png"
+    two = Image.new("RGB", (80, 30), "teal")
+    with Image.open(image) as shown:
+        two.paste(shown, (40, 0))
+    two.save(photos.parent / "two.png")
+    run("sync", photos, "--checkpoint", checkpoint)
+    query = ("search", photos.parent / "two.png", "--dataset", "photos", "--distance", "euclid")
+    [best] = json.loads(run(*query, "-k", 1, "--crop", "0.5,0,1,1", "--json"))["hits"]
+    assert (best["path"], best["score"]) == ("warm/04.png", 0.0)
+    assert "8 x 30 of the image's 80 x 30 pixels" in fail(*query, "--crop", "0,0,0.1,1")
 
 
 def test_further_poolings_are_kept_and_searched_by_name(
