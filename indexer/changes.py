@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from indexer.failures import FailureLedger, is_below
+from indexer.parts import Part
 from indexer.reading import failed_file, file_payload, hash_file
 from indexer.schema import SCHEMA_VERSION, point_id
 from indexer.types import FailedFile, Record
@@ -55,8 +56,11 @@ def find_changes(
     *,
     ledger: FailureLedger,
     limit: int | None = None,
+    part: Part | None = None,
 ) -> Changes:
     """Compare size and time first, and content only where they differ.
+
+    With ``part`` only its files are looked at; what is gone is so for all parts.
 
     With ``limit`` only the first files are looked at, and nothing is taken for gone. Nor is
     anything that lies in a folder that could not be listed. Files that ``ledger`` knows are not
@@ -67,6 +71,8 @@ def find_changes(
         changes.gone = _gone(source, stored, dataset)
     departed = _by_size(stored[point] for point in changes.gone)
     for file in source.files[:limit]:
+        if part and not part.holds(point_id(dataset, file.relative_path)):
+            continue
         if known := ledger.known(file):
             changes.failed.append(
                 FailedFile(known.path, known.reason, lasting=True, passed_over=True)

@@ -11,18 +11,42 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from indexer.commands import drop, failures, group, list, migrate, search, status, sync, verify
+from indexer.commands import (
+    backup,
+    drop,
+    failures,
+    group,
+    list,
+    migrate,
+    restore,
+    search,
+    status,
+    sync,
+    verify,
+)
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
 
-_COMMANDS = (sync, search, list, status, failures, verify, group, migrate, drop)
+_COMMANDS = (
+    sync,
+    search,
+    list,
+    status,
+    failures,
+    verify,
+    group,
+    migrate,
+    backup,
+    restore,
+    drop,
+)
 """In the order of the help text; each is named like its module."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     calm_threads()
-    given = _parser().parse_args(arguments)
+    given = make_parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = given.command
     try:
         command(given)
@@ -38,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of every command."""
     parser = argparse.ArgumentParser(
         prog="python -m indexer", description="Build and ask indexes of images."
     )

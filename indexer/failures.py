@@ -48,6 +48,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class FailurePage:
+    """Some of the files that could not be read, by path.
+
+    Attributes:
+        failures: these.
+        total: how many there are in all.
+        offset: the place of the first of ``failures`` among them, from 0.
+    """
+
+    failures: tuple[Failure, ...]
+    total: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class FailureLedger:
     """What is known of the unreadable files of one dataset.
 
@@ -65,6 +80,15 @@ class FailureLedger:
         if failure is None or not failure.lasting or not _is_of(failure, file):
             return None
         return failure
+
+    def by_path(self) -> list[Failure]:
+        """All entries, ordered by path."""
+        return [self.failures[path] for path in sorted(self.failures)]
+
+    def page(self, *, offset: int, limit: int) -> FailurePage:
+        """``limit`` entries from place ``offset`` on; there are none before 0."""
+        wanted = self.by_path()[offset : offset + limit] if offset >= 0 else []
+        return FailurePage(tuple(wanted), len(self.failures), offset)
 
     def forgiven(self) -> FailureLedger:
         """The same entries, all to be tried again."""
@@ -155,7 +179,7 @@ def write_ledger(path: Path, ledger: FailureLedger) -> None:
     if not ledger.failures:
         path.unlink(missing_ok=True)
         return
-    entries = [asdict(ledger.failures[name]) for name in sorted(ledger.failures)]
+    entries = [asdict(failure) for failure in ledger.by_path()]
     content = {"format": FORMAT, "reader": ledger.reader, "failures": entries}
     write_atomically(path, json.dumps(content, indent=1).encode())
 

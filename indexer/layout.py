@@ -24,6 +24,9 @@ class DataFolder:
         checkpoints/<arch>-<fingerprint8>/   copy of the checkpoint each index was made with
         thumbnails/<2 hex>/<sha256>.webp     by content, shared by all datasets
         sources/                             unpacked archives and generated images
+        archives/<16 hex of sha256>/<name>   uploaded archives that datasets were built of
+        uploads/<token>/<name>               archives that nothing was built of yet, for a day
+        jobs/<id>/                           builds from the page: request, state, log, checkpoint
         servers.json                         checkpoints that indexes on Qdrant servers need
     """
 
@@ -53,6 +56,21 @@ class DataFolder:
     def sources(self) -> Path:
         """Workspace for sources that are not plain folders."""
         return self.root / "sources"
+
+    @property
+    def archives(self) -> Path:
+        """Uploaded archives that something was built of, by content."""
+        return self.root / "archives"
+
+    @property
+    def uploads(self) -> Path:
+        """Uploaded archives that nothing was built of yet."""
+        return self.root / "uploads"
+
+    @property
+    def jobs(self) -> Path:
+        """Folder of the page's background jobs."""
+        return self.root / "jobs"
 
     def failures(self, dataset: str) -> Path:
         """The failure ledger of a dataset."""

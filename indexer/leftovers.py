@@ -36,7 +36,7 @@ def keep_checkpoint(checkpoint: Path, encoder: ImageEncoder, folder: DataFolder)
     if read_info(checkpoint).fingerprint != encoder.fingerprint:
         raise CheckpointError(f"{checkpoint} was written while it was being read; try again")
     kept = folder.checkpoints / encoder.name
-    if not _is_copy(kept, checkpoint):
+    if not is_copy_of_checkpoint(kept, checkpoint):
         shutil.rmtree(kept, ignore_errors=True)
         copy_checkpoint(checkpoint, kept)
     return kept
@@ -118,7 +118,7 @@ def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _is_copy(kept: Path, checkpoint: Path) -> bool:
+def is_copy_of_checkpoint(kept: Path, checkpoint: Path) -> bool:
     """Whether ``kept`` encodes like ``checkpoint``; notes on the training may differ."""
     from models.checkpoint import WEIGHTS_FILE, read_info
 

@@ -23,15 +23,17 @@ from indexer.errors import DamagedIndexError, DatasetNotIndexedError, InvalidReq
 from indexer.failures import FailureLedger, read_ledger, reader_of, write_ledger
 from indexer.layout import DataFolder
 from indexer.leftovers import keep_checkpoint, remove_leftovers
+from indexer.parts import Part
 from indexer.reading import file_payload
 from indexer.schema import IndexSpec, check_dataset, point_id
-from indexer.store.base import IndexWriter, VectorStore
+from indexer.store.base import IndexWriter, PartWriter, VectorStore
 from indexer.tally import Tally
 from indexer.types import DatasetInfo, Distance, FailedFile, Point, Record, SyncReport
 from indexer.workload import Workload
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.images import MAX_MEGAPIXELS
 from models.pooling import STANDARD, Pooling
+from models.progress import ProgressFile
 from models.sources import ImageFile, Source
 
 BATCH = 128
@@ -54,9 +56,12 @@ def sync(
     max_megapixels: float = MAX_MEGAPIXELS,
     workload: Workload | None = None,
     retry: bool = False,
+    part: Part | None = None,
+    finish: bool = False,
     allow_empty: bool = False,
     dry_run: bool = False,
     progress: bool = True,
+    told: ProgressFile | None = None,
 ) -> SyncReport:
     """Make the index of ``dataset`` say what ``source`` says; running it again changes nothing.
 
@@ -75,10 +80,14 @@ def sync(
         max_megapixels: larger images are left out; stored ones stay while they are unchanged.
         workload: how many images are worked on at once; by default what suits the encoder's device.
         retry: look at nothing but the files that failed before, and try them again.
+        part: encode only these files, beside the processes that encode the other parts; nothing is
+            removed and nothing published.
+        finish: publish what the parts have filled; refused while one is missing.
         allow_empty: take a source without the images that are indexed at its word; otherwise it is
             a fault, such as a drive that is not mounted.
         dry_run: count what would be done, and write nothing at all.
         progress: show a bar on stderr.
+        told: hears how far the sync is.
 
     Raises:
         CollectionBusyError: another process writes this dataset.
@@ -115,16 +124,22 @@ def sync(
         folder=folder,
         ledger=ledger,
         limit=limit,
+        part=part,
         guard=EmptinessGuard(source, name, published.images if published else 0, allow_empty),
         max_megapixels=max_megapixels,
         workload=workload or Workload.on(encoder.device_type),
         progress=progress,
+        told=told or ProgressFile(),
     )
     if dry_run:
         return job.dry_run()
     job.folder.prepare()
     keep_checkpoint(checkpoint, encoder, job.folder)
-    with closing(store.writer(spec)) as writer:
+    if part:
+        # What is left over may be what another part is just using.
+        with closing(store.part_writer(spec, part)) as filler:
+            return job.fill(filler)
+    with closing(store.finish_writer(spec) if finish else store.writer(spec)) as writer:
         report = job.run(writer)
     remove_leftovers(store, job.folder)
     return report
@@ -180,6 +195,7 @@ class _Sync:
     Attributes:
         published: the published index, when the work starts from it.
         ledger: what is known of unreadable files.
+        part: the share of the source that is worked on.
         stored: the points that the work starts from.
     """
 
@@ -191,16 +207,19 @@ class _Sync:
     folder: DataFolder
     ledger: FailureLedger
     limit: int | None
+    part: Part | None
     guard: EmptinessGuard
     max_megapixels: float
     workload: Workload
     progress: bool
+    told: ProgressFile
     stored: dict[UUID, Record] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
     def run(self, writer: IndexWriter) -> SyncReport:
         """Do it."""
         with self.tally.timed("total"):
+            self.told.begin("comparing")
             with self.tally.timed("compare"):
                 self.stored = {record.id: record for record in writer.records()}
                 changes = self._changes()
@@ -210,8 +229,20 @@ class _Sync:
             with self.tally.timed("write"):
                 writer.delete(removed)
                 self._remember_failures()
+            self.told.begin("publishing")
             with self.tally.timed("publish"):
                 writer.publish()
+        return self.tally.report(self.spec)
+
+    def fill(self, writer: PartWriter) -> SyncReport:
+        """Encode what belongs to the part; the rest is for whoever finishes."""
+        with self.tally.timed("total"):
+            with self.tally.timed("compare"):
+                self.stored = {record.id: record for record in writer.records()}
+                changes = self._changes()
+            self._rewrite(writer, changes)
+            self._encode(writer, changes.encode)
+            writer.note()
         return self.tally.report(self.spec)
 
     def dry_run(self) -> SyncReport:
@@ -231,11 +262,16 @@ class _Sync:
 
     def _changes(self) -> Changes:
         changes = find_changes(
-            self.source, self.stored, self.spec.dataset, ledger=self.ledger, limit=self.limit
+            self.source,
+            self.stored,
+            self.spec.dataset,
+            ledger=self.ledger,
+            limit=self.limit,
+            part=self.part,
         )
-        self.guard.check_still_there(
-            stored=len(self.stored), gone=len(changes.gone) - len(changes.moved)
-        )
+        # Of what moved, a part sees its own share only; nothing of it goes before the end.
+        moved = len(changes.moved) if self.part is None else len(self.source.files)
+        self.guard.check_still_there(stored=len(self.stored), gone=len(changes.gone) - moved)
         self.tally.unchanged = changes.unchanged
         self.tally.failed.extend(changes.failed)
         return changes
@@ -307,7 +343,7 @@ class _Sync:
         if not files:
             return
         shown = tqdm(
-            outcomes,
+            self.told.track(outcomes, doing, total=len(files)),
             desc=f"{self.spec.dataset}: {doing}",
             total=len(files),
             unit="image",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -12,11 +13,15 @@ from indexer.errors import InvalidRequestError
 from indexer.types import DatasetInfo, Distance
 from models.checkpoint import checkpoint_name
 from models.pooling import Pooling
+from models.registry import get_architecture
 
 SCHEMA_VERSION = 1
 
 MAX_VECTOR_SIZE = 65_536
 """Largest vector a Qdrant server takes; embedded collections keep to it so that they can move."""
+
+_LARGEST_ASKED = 4096
+"""Where the search for an architecture's largest image size gives up, in pixels."""
 
 NAMESPACE = UUID("6f3c2c1e-8d52-5b0a-9d0e-3a6b7f1c9a10")
 """Namespace of the point ids; never change it: every stored id depends on it."""
@@ -63,6 +68,21 @@ def check_poolings(dataset: str, stored: Collection[Pooling], asked: Iterable[Po
                 f"dataset {dataset!r} has no {pooling} vectors, only {', '.join(stored)}; "
                 f"add them with `python -m indexer sync --pooling {pooling}`"
             )
+
+
+def largest_image_size(arch: str) -> int:
+    """The largest image size, in pixels, whose ``flatten`` vectors an index takes.
+
+    Raises:
+        UnknownArchitectureError: there is no architecture ``arch``.
+    """
+    architecture = get_architecture(arch)
+    sizes = range(architecture.least_image_size, _LARGEST_ASKED)
+
+    def vector_size(image_size: int) -> int:
+        return Pooling.FLATTEN.size(architecture.latent_shape(image_size))
+
+    return sizes[bisect_right(sizes, MAX_VECTOR_SIZE, key=vector_size) - 1]
 
 
 def point_id(dataset: str, relative_path: str) -> UUID:

@@ -14,6 +14,7 @@ from uuid import UUID
 from indexer.catalogue import Catalogues
 from indexer.encoders import Encoders, check_checkpoint
 from indexer.errors import CheckpointMismatchError, InvalidRequestError, PointNotFoundError
+from indexer.failures import FailurePage, read_ledger
 from indexer.layout import DataFolder
 from indexer.originals import Originals, megapixels_of
 from indexer.payloads import details_of, hits_of
@@ -52,7 +53,7 @@ MAX_SAMPLE = 1_000
 """Most images that :meth:`Searcher.sample` gives."""
 
 MAX_PAGE = 200
-"""Most images of one :class:`ImagePage`."""
+"""Most entries of one page of images or of failures."""
 
 
 class Searcher:
@@ -73,7 +74,7 @@ class Searcher:
         store: VectorStore | None = None,
         load_encoder: Callable[[Path], ImageEncoder] | None = None,
     ) -> None:
-        folder = DataFolder(data_dir)
+        self._folder = folder = DataFolder(data_dir)
         self._store = store or open_store(Settings(data_dir))
         self._encoders = Encoders(folder, load_encoder)
         self._catalogues = Catalogues(self._store)
@@ -235,8 +236,7 @@ class Searcher:
         Raises:
             DatasetNotIndexedError, InvalidRequestError.
         """
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidRequestError(f"limit = {limit}: ask for 1 to {MAX_PAGE} images")
+        _check_limit(limit)
         ids, total = self._catalogues.of(dataset).page(
             where=where, order=order, offset=offset, limit=limit
         )
@@ -253,6 +253,24 @@ class Searcher:
     def groups(self, dataset: str) -> tuple[GroupCount, ...]:
         """The groups and how many images are in each, ordered by number, those in none first."""
         return self._catalogues.of(dataset).groups()
+
+    def failures(self, dataset: str, *, offset: int = 0, limit: int = 72) -> FailurePage:
+        """The files that the last sync could not read, by path, some at a time.
+
+        None where that sync ran on another machine: the ledger is in the data folder, also of an
+        index on a server.
+
+        Args:
+            dataset: where to look.
+            offset: place of the first one, from 0; there are none before 0 and after the last.
+            limit: most files of the page, 1 to MAX_PAGE.
+
+        Raises:
+            DatasetNotIndexedError, InvalidRequestError.
+        """
+        _check_limit(limit)
+        ledger = read_ledger(self._folder.failures(self.describe(dataset).name))
+        return ledger.page(offset=offset, limit=limit)
 
     def details(self, dataset: str, point: UUID) -> ImageDetails:
         """One stored image.
@@ -372,6 +390,11 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequestError(f"limit = {limit}: ask for 1 to {MAX_PAGE}")
 
 
 def _check_k(k: int) -> None:

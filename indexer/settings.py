@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,9 @@ from indexer.errors import InvalidRequestError
 DATA_VARIABLE = "IMAGE_SIMILARITY_DATA"
 HOST_VARIABLE = "IMAGE_SIMILARITY_HOST"
 PORT_VARIABLE = "IMAGE_SIMILARITY_PORT"
+FOLDERS_VARIABLE = "IMAGE_FOLDERS"
+BUILD_VARIABLE = "IMAGE_SIMILARITY_BUILD"
+ARCHIVE_VARIABLE = "IMAGE_SIMILARITY_MAX_ARCHIVE_MB"
 URL_VARIABLE = "QDRANT_URL"
 KEY_VARIABLE = "QDRANT_API_KEY"
 
@@ -27,6 +30,10 @@ class Settings:
         qdrant_url: of the Qdrant server that holds the indexes; None: embedded in ``data_dir``.
         qdrant_api_key: the server's key. From the environment only: a command line can be read by
             everyone on the machine.
+        image_folders: folders that datasets may be built of from the page, with all below them;
+            absolute.
+        allow_build: whether the page may build datasets at all.
+        max_archive_mb: largest archive that the page takes, in 10^6 bytes.
     """
 
     data_dir: Path = Path("data")
@@ -34,6 +41,9 @@ class Settings:
     port: int = 7860
     qdrant_url: str | None = None
     qdrant_api_key: str | None = field(default=None, repr=False)
+    image_folders: tuple[Path, ...] = ()
+    allow_build: bool = True
+    max_archive_mb: int = 2_000
 
     @property
     def place(self) -> str:
@@ -48,9 +58,12 @@ class Settings:
         host: str | None = None,
         port: int | None = None,
         qdrant_url: str | None = None,
+        image_folders: Sequence[Path] = (),
+        allow_build: bool | None = None,
+        max_archive_mb: int | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Settings:
-        """Settings from flags (``None``: not given), then the environment, then defaults.
+        """Settings from flags (``None`` or empty: not given), then the environment, then defaults.
 
         Raises:
             InvalidRequestError: a variable, or the server's URL, is not understood.
@@ -63,6 +76,9 @@ class Settings:
             port=port if port is not None else _port(environment, default.port),
             qdrant_url=_url(qdrant_url or environment.get(URL_VARIABLE)),
             qdrant_api_key=environment.get(KEY_VARIABLE) or None,
+            image_folders=_folders(image_folders, environment),
+            allow_build=_switch(environment) if allow_build is None else allow_build,
+            max_archive_mb=_megabytes(max_archive_mb, environment, default.max_archive_mb),
         )
 
 
@@ -72,6 +88,27 @@ def _port(environment: Mapping[str, str], default: int) -> int:
         return default
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise InvalidRequestError(f"{PORT_VARIABLE}={text!r} is not a port: give 1 to 65535")
+    return int(text)
+
+
+def _folders(flags: Sequence[Path], environment: Mapping[str, str]) -> tuple[Path, ...]:
+    named = environment.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    folders = flags or [Path(text) for text in named if text]
+    return tuple(folder.expanduser().absolute() for folder in folders)
+
+
+def _switch(environment: Mapping[str, str]) -> bool:
+    text = environment.get(BUILD_VARIABLE) or "1"
+    if text not in {"0", "1"}:
+        raise InvalidRequestError(f"{BUILD_VARIABLE}={text!r}: give 1 (allowed) or 0")
+    return text == "1"
+
+
+def _megabytes(flag: int | None, environment: Mapping[str, str], default: int) -> int:
+    text = str(flag) if flag is not None else environment.get(ARCHIVE_VARIABLE) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        name = "--max-archive-mb" if flag is not None else ARCHIVE_VARIABLE
+        raise InvalidRequestError(f"{name}={text}: give a number of megabytes from 1 on")
     return int(text)
 
 

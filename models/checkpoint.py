@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 INFO_FILE = "model.json"
+RECONSTRUCTIONS_FILE = "reconstructions.webp"
+"""Originals over reconstructions (models/reconstructions.py); not every checkpoint has it."""
 DEFAULT_CHECKPOINT = Path(__file__).parent / "default_checkpoint"
 """What encodes images until somebody trains on them. Fitted to procedural images alone, by
 ``python scripts/train.py procedural --out models/default_checkpoint --whiten 0``."""
@@ -251,6 +254,8 @@ def copy_checkpoint(source: Path, target: Path) -> None:
         beside.mkdir(parents=True, exist_ok=True)
         for name in (WEIGHTS_FILE, INFO_FILE):
             shutil.copyfile(source / name, beside / name)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(source / RECONSTRUCTIONS_FILE, beside / RECONSTRUCTIONS_FILE)
         if not target.exists():
             beside.rename(target)
     except OSError as error:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from models.errors import UnreadableImageError
 from models.images import open_image
 from models.preprocess import Preprocess
+from models.progress import ProgressFile
 from models.sources import ImageFile
 
 
@@ -36,16 +37,21 @@ class LoadedPixels:
 
 
 def load_pixels(
-    files: Sequence[ImageFile], preprocess: Preprocess, *, progress: bool
+    files: Sequence[ImageFile],
+    preprocess: Preprocess,
+    *,
+    progress: bool,
+    told: ProgressFile | None = None,
 ) -> LoadedPixels:
     """Decode ``files``; unreadable ones are left out and reported."""
+    told = told or ProgressFile()
     side = preprocess.image_size
     with tempfile.TemporaryFile() as backing:
         shape = (max(len(files), 1), 3, side, side)
         memory = np.memmap(backing, dtype=np.uint8, mode="w+", shape=shape)
     kept: list[ImageFile] = []
     unreadable: list[UnreadableImageError] = []
-    outcomes = _decode(files, preprocess)
+    outcomes = told.track(_decode(files, preprocess), "reading", total=len(files))
     shown = tqdm(outcomes, total=len(files), desc="Reading", unit="image", disable=not progress)
     for file, outcome in zip(files, shown, strict=True):
         if isinstance(outcome, UnreadableImageError):

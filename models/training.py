@@ -26,7 +26,9 @@ from models.errors import CheckpointError, TrainingError, WhiteningError
 from models.pixels import load_pixels
 from models.pooling import WHITENED_SIZE, Pooling
 from models.preprocess import Preprocess
+from models.progress import ProgressFile
 from models.recipes import TrainSettings, get_recipe
+from models.reconstructions import write_sheet
 from models.registry import get_architecture
 from models.sources import ImageFile
 from models.training_run import EpochRecord, TrainingRun, fits_words
@@ -69,6 +71,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     progress: bool = True,
+    told: ProgressFile | None = None,
 ) -> TrainingReport:
     """Train an autoencoder on ``files`` and keep its best epoch in the checkpoint folder ``out``.
 
@@ -76,7 +79,8 @@ def train(
         files: images; labels are not looked at. With no epochs the images only serve to fit visual
             words and the whitening, and without either they are not read.
         settings: what decides the result.
-        out: checkpoint folder, with TensorBoard logs in ``out/tensorboard``.
+        out: checkpoint folder, with TensorBoard logs in ``out/tensorboard`` and, once something was
+            learned, a sheet of reconstructions.
         whitened_size: most values of the ``whitened`` vectors that the checkpoint shall offer;
             0 leaves them out.
         device: ``auto``, ``cpu``, ``cuda``, ...
@@ -87,6 +91,7 @@ def train(
             as without the interruption (on the same machine, without a time budget).
         overwrite: replace a checkpoint that is in ``out``.
         progress: show tqdm bars on stderr.
+        told: hears how far the training is.
 
     Raises:
         TrainingError: fewer than two readable images, a checkpoint in ``out`` that is neither to
@@ -97,6 +102,7 @@ def train(
     from torch.utils.tensorboard import SummaryWriter
 
     started = perf_counter()
+    told = told or ProgressFile()
     if whitened_size < 0:
         raise TrainingError(f"whitened vectors of {whitened_size} values; 0 leaves them out")
     _check_folder(out, allowed=resume or overwrite)
@@ -105,10 +111,10 @@ def train(
     normalisation = pretrained or recipe
     preprocess = Preprocess(settings.image_size, normalisation.mean, normalisation.std)
     needed = settings.epochs or whitened_size or fits_words(settings)
-    loaded = load_pixels(files if needed else (), preprocess, progress=progress)
+    loaded = load_pixels(files if needed else (), preprocess, progress=progress, told=told)
     if settings.epochs and len(loaded.files) < 2:
         raise TrainingError(f"{len(loaded.files)} readable images; training needs at least 2")
-    run = TrainingRun(settings, preprocess, loaded, choose_device(device), pretrained)
+    run = TrainingRun(settings, preprocess, loaded, choose_device(device), pretrained, told=told)
     deadline = None if time_budget is None or not settings.epochs else started + time_budget
     if not (resume and run.load(out)):
         run.start()
@@ -117,10 +123,12 @@ def train(
     with SummaryWriter(str(out / "tensorboard"), purge_step=len(run.history) + 1) as log:
         run.run(out, log, deadline=deadline, progress=progress)
     best = load_checkpoint(out)
+    if run.history:
+        write_sheet(out, best.model, loaded.pixels[run.shown], preprocess)
     whitening = None
     if whitened_size and loaded.files:
         whitening = _whitening(
-            best, loaded.pixels, size=whitened_size, device=device, progress=progress
+            best, loaded.pixels, size=whitened_size, device=device, progress=progress, told=told
         )
     return TrainingReport(
         checkpoint=save_checkpoint(
@@ -146,7 +154,13 @@ def _facts(run: TrainingRun, settings: TrainSettings) -> dict[str, object]:
 
 
 def _whitening(
-    checkpoint: LoadedCheckpoint, pixels: Tensor, *, size: int, device: str, progress: bool
+    checkpoint: LoadedCheckpoint,
+    pixels: Tensor,
+    *,
+    size: int,
+    device: str,
+    progress: bool,
+    told: ProgressFile,
 ) -> Whitening | None:
     """Fitted to the images, encoded as an index encodes them; None where it cannot be."""
     encoder = Encoder(
@@ -158,7 +172,11 @@ def _whitening(
     sample = sample_for_fit(len(pixels), Pooling.FLATTEN.size(encoder.latent_shape))
     batches = torch.split(sample, ENCODED_AT_ONCE)
     shown = tqdm(batches, desc="Whitening", unit="batch", disable=not progress)
-    flat = [Pooling.FLATTEN.apply(encoder.encode(pixels[batch])).cpu() for batch in shown]
+    told.begin("whitening", total=len(sample))
+    flat = []
+    for batch in shown:
+        flat.append(Pooling.FLATTEN.apply(encoder.encode(pixels[batch])).cpu())
+        told.advance(len(batch))
     try:
         return fit_whitening(torch.cat(flat), size=size)
     except WhiteningError as error:

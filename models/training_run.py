@@ -23,7 +23,9 @@ from models.objective import Objective
 from models.pixels import LoadedPixels
 from models.preprocess import Preprocess
 from models.pretrained import UNLOADABLE, Pretrained
+from models.progress import ProgressFile
 from models.recipes import TrainSettings, get_recipe
+from models.reconstructions import SHOWN, remove_sheet, write_sheet
 from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
@@ -41,6 +43,8 @@ DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
+SHEET_SECONDS = 15.0
+"""Between two sheets of reconstructions during training, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class TrainingRun:
         loaded: at least two decoded images, unless there are no epochs and no words to fit.
         device: where to compute.
         pretrained: what the encoder starts from; None at random.
+        told: hears how far the run is.
     """
 
     def __init__(
@@ -100,14 +105,19 @@ class TrainingRun:
         loaded: LoadedPixels,
         device: torch.device,
         pretrained: Pretrained | None = None,
+        *,
+        told: ProgressFile | None = None,
     ) -> None:
+        self._told = told or ProgressFile()
         self._settings = settings
         self._preprocess = preprocess
         self._device = device
         self._pixels = loaded.pixels
         self._images = _identity(loaded.files)
         self.train_part, self.validation_part = split(len(loaded.files), seed=settings.seed)
+        self.shown = torch.cat([self.validation_part, self.train_part])[:SHOWN]
         self.history: list[EpochRecord] = []
+        self._sheet_written = float("-inf")
         recipe = get_recipe(settings.recipe)
         self._warmup_steps = recipe.warmup_steps
         with torch.random.fork_rng(devices=[]):
@@ -135,6 +145,7 @@ class TrainingRun:
             if len(self._pixels) < 2:
                 count = len(self._pixels)
                 raise TrainingError(f"{count} readable images; fitting words needs at least 2")
+            self._told.begin("words")
             encoder = self._objective.model.encoder.cpu()
             fit_words(
                 encoder,
@@ -192,12 +203,16 @@ class TrainingRun:
             return
         steps = math.ceil(len(self.train_part) / self._settings.batch_size)
         done = len(self.history)
+        images = len(self.train_part)
+        self._told.begin("training", total=images * self.epochs, done=images * done)
+        for record in self.history:
+            self._told.validation_loss(record.epoch, record.validation_loss)
         with tqdm(
             desc="Training", total=steps * self.epochs, initial=steps * done, unit="batch",
             disable=not progress,
         ) as bar:  # fmt: skip
             for epoch in range(done + 1, self.epochs + 1):
-                record = self._epoch(epoch, bar, deadline=deadline)
+                record = self._epoch(epoch, bar, out, deadline=deadline)
                 self.history.append(record)
                 step(self._scheduler, record.validation_loss)
                 if self.best_epoch == epoch:
@@ -211,19 +226,24 @@ class TrainingRun:
     def _keep_start(self, out: Path) -> None:
         save_checkpoint(out, self._objective.model, self._preprocess)
         # What an earlier training left there does not lead on from here.
+        remove_sheet(out)
         (out / RESUME_FILE).unlink(missing_ok=True)
 
-    def _epoch(self, epoch: int, bar: tqdm[NoReturn], *, deadline: float | None) -> EpochRecord:
+    def _epoch(
+        self, epoch: int, bar: tqdm[NoReturn], out: Path, *, deadline: float | None
+    ) -> EpochRecord:
         started = perf_counter()
         # One generator per epoch instead of a running one: a resumed run needs no random state.
         generator = torch.Generator().manual_seed(self._settings.seed * 100_003 + epoch)
         lr = self._optimizer.param_groups[0]["lr"]
         bar.set_description(f"Training, epoch {epoch}/{self.epochs}")
-        train_loss = self._train_epoch(epoch, generator, bar, deadline=deadline)
+        self._told.epoch(epoch, self.epochs)
+        train_loss = self._train_epoch(epoch, generator, bar, out, deadline=deadline)
         self._set_lr(lr)
         if not math.isfinite(train_loss):
             raise TrainingError(f"the loss is {train_loss} in epoch {epoch}; try a smaller --lr")
         validation_loss, reconstruction, contrastive, dead = self._validate()
+        self._told.validation_loss(epoch, validation_loss)
         bar.set_postfix(loss=f"{validation_loss:.4f}", dead=f"{dead:.0%}")
         if epoch == 1 and dead >= DEAD_WARNING:
             logger.warning(
@@ -243,7 +263,13 @@ class TrainingRun:
         )
 
     def _train_epoch(
-        self, epoch: int, generator: torch.Generator, bar: tqdm[NoReturn], *, deadline: float | None
+        self,
+        epoch: int,
+        generator: torch.Generator,
+        bar: tqdm[NoReturn],
+        out: Path,
+        *,
+        deadline: float | None,
     ) -> float:
         """One pass over the training part; returns the mean loss per image."""
         self._objective.train()
@@ -251,14 +277,27 @@ class TrainingRun:
         batches = torch.split(self.train_part[order], self._settings.batch_size)
         lr = self._optimizer.param_groups[0]["lr"]
         total, seen = torch.zeros((), device=self._device), 0
+        told_total, told_seen = total.clone(), 0
         for number, batch in enumerate(batches, start=(epoch - 1) * len(batches) + 1):
             self._set_lr(lr * min(1.0, number / (self._warmup_steps + 1)))
             total += self._train_step(batch, generator) * len(batch)
             seen += len(batch)
             bar.update()
+            if self._told.is_due or seen == len(order):  # .item() waits for the GPU
+                recent = ((total - told_total) / (seen - told_seen)).item()
+                self._told.loss(epoch - 1 + seen / len(order), recent)
+                told_total, told_seen = total.clone(), seen
+            self._told.advance(len(batch))
+            self._show(out)
             if deadline is not None and perf_counter() > deadline:
                 break
         return (total / seen).item()
+
+    def _show(self, out: Path) -> None:
+        """Now and then, a sheet of reconstructions for whoever watches."""
+        if perf_counter() - self._sheet_written >= SHEET_SECONDS:
+            write_sheet(out, self._objective.model, self._pixels[self.shown], self._preprocess)
+            self._sheet_written = perf_counter()
 
     def _set_lr(self, lr: float) -> None:
         for group in self._optimizer.param_groups:

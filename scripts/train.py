@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.commands.arguments import exclude_argument
-from indexer.schema import MAX_VECTOR_SIZE
+from indexer.commands.arguments import exclude_argument, progress_argument
+from indexer.schema import MAX_VECTOR_SIZE, largest_image_size
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
 from models.pooling import WHITENED_SIZE, Pooling
+from models.progress import ProgressFile
 from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, get_recipe
 from models.registry import STUDY_IMAGE_SIZE, describe_names, get_architecture
 from models.sources import SOURCE_KINDS
@@ -79,6 +79,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="go on where an interrupted run stopped")
     add("--overwrite", action="store_true", help="replace a checkpoint in --out")
     add("--data-dir", type=Path, metavar="DIR", help="where archives and downloads are unpacked")
+    progress_argument(parser)
     return parser.parse_args(argv)
 
 
@@ -111,6 +112,8 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
     from models.sources import open_source
     from models.training import train
 
+    told = ProgressFile(arguments.progress)
+    told.begin("unpacking")
     data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
     source = open_source(
         arguments.source, workspace=data_dir / "sources", exclude=arguments.exclude
@@ -124,25 +127,20 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
         time_budget=arguments.time_budget,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
+        told=told,
     )
 
 
 def size_warning(settings: TrainSettings) -> str | None:
     """Why the checkpoint could not be indexed, and what to do; None where it can."""
-    architecture = get_architecture(settings.arch)
-
-    def vector_size(image_size: int) -> int:
-        return Pooling.FLATTEN.size(architecture.latent_shape(image_size))
-
-    size = vector_size(settings.image_size)
+    latent = get_architecture(settings.arch).latent_shape(settings.image_size)
+    size = Pooling.FLATTEN.size(latent)
     if size <= MAX_VECTOR_SIZE:
         return None
-    smaller = range(architecture.least_image_size, settings.image_size)
-    largest = smaller[bisect_right(smaller, MAX_VECTOR_SIZE, key=vector_size) - 1]
     return (
         f"an index takes flatten vectors of at most {MAX_VECTOR_SIZE:,} values, and "
         f"{settings.arch} at {settings.image_size} pixels makes {size:,}: "
-        f"give --image-size {largest} or less"
+        f"give --image-size {largest_image_size(settings.arch)} or less"
     )
 
 

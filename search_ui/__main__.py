@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.settings import Settings, calm_threads
+from indexer.settings import FOLDERS_VARIABLE, Settings, calm_threads
 from models.errors import SimilarityError
 
 
@@ -25,6 +25,23 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--data-dir", type=Path, help=f"folder of the indexes (default ./{default.data_dir})"
     )
     parser.add_argument("--qdrant-url", help="Qdrant server of the indexes (default: embedded)")
+    build = parser.add_argument_group("building datasets from the page")
+    build.add_argument(
+        "--image-folder",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder that datasets may be built of, with all below it; repeatable "
+        f"(default: {FOLDERS_VARIABLE}, or none)",
+    )
+    build.add_argument(
+        "--max-archive-mb",
+        type=int,
+        metavar="N",
+        help=f"largest archive to upload (default {default.max_archive_mb})",
+    )
+    build.add_argument("--no-build", action="store_true", help="let nobody build any")
     return parser.parse_args(arguments)
 
 
@@ -57,11 +74,13 @@ def serve(settings: Settings, bound: socket.socket) -> None:
     # Imported here: they take seconds, and a port in use should be told at once.
     from indexer.search import Searcher
     from search_ui.app import make_app
+    from search_ui.builds import Builder
     from search_ui.server import run_server
 
     # As with Ctrl+C: what was uploaded is removed at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app = make_app(Searcher.open(settings), host=settings.host)
+    searcher = Searcher.open(settings)
+    app = make_app(searcher, host=settings.host, builder=Builder.of(searcher, settings))
     run_server(app, bound, on_ready=lambda url: print(ready_line(url), file=sys.stderr))
 
 
@@ -76,7 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calm_threads()
     try:
         settings = Settings.resolve(
-            data_dir=given.data_dir, host=given.host, port=given.port, qdrant_url=given.qdrant_url
+            data_dir=given.data_dir,
+            host=given.host,
+            port=given.port,
+            qdrant_url=given.qdrant_url,
+            image_folders=given.image_folder,
+            allow_build=False if given.no_build else None,
+            max_archive_mb=given.max_archive_mb,
         )
         bound = bind(settings.host, settings.port)
         with bound:

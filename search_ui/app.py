@@ -12,6 +12,8 @@ from fastapi.responses import PlainTextResponse
 from indexer.search import Searcher
 from search_ui.api import add_api
 from search_ui.blocks import VIEWS, build_page
+from search_ui.build_api import build_router
+from search_ui.builds import Builder
 from search_ui.components import package_text
 from search_ui.environment import upload_folder
 from search_ui.guard import Guard, allowed_hosts
@@ -49,17 +51,22 @@ def head_html() -> str:
     )
 
 
-def make_app(searcher: Searcher, *, host: str = "127.0.0.1") -> FastAPI:
+def make_app(
+    searcher: Searcher, *, host: str = "127.0.0.1", builder: Builder | None = None
+) -> FastAPI:
     """The application that answers from ``searcher``.
 
     Args:
         searcher: the only thing the page talks to.
         host: the address that it is served on: on a loopback address it answers to loopback
             names only, see :class:`search_ui.guard.Guard`.
+        builder: builds datasets; without one there are no routes for that.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
     add_api(app, searcher, upload_folder())
+    if builder is not None:
+        app.include_router(build_router(builder))
 
     @app.get("/healthz")
     def healthz() -> PlainTextResponse:

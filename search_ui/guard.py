@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -18,6 +18,7 @@ _ROUTES = re.compile(
     r"""
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
+    | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
     | /api/datasets(/[^/]+(/sample | /labels | /formats | /images(/[^/]+)?)?)?
     | /api/search(/upload)?
@@ -29,7 +30,7 @@ _ROUTES = re.compile(
     re.VERBOSE,
 )
 
-# Of what is sent to /api; Gradio counts for itself. A little more than the largest picture.
+# Of what is sent to /api/search; uploads count for themselves. A little more than a picture.
 _MAX_BODY = 51 * 1024 * 1024
 
 _HEADERS = {
@@ -95,25 +96,25 @@ class Guard:
         refusal = self._refusal(scope)
         await (refusal or self.app)(scope, receive, send_hardened)
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if self.hosts is not None and _host_name(headers.get("host", "")) not in self.hosts:
             return PlainTextResponse("this server does not answer to that host name", 421)
         if scope["method"] != "GET" and headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("requests from other sites are refused", 403)
-        if not _ROUTES.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not _ROUTES.fullmatch(path):
             return PlainTextResponse("not found", 404)
-        return _refused_body(headers) if "/api/" in scope["path"] else None
+        return _refused_body(headers) if path.startswith("/api/search") else None
 
 
-def _refused_body(headers: Headers) -> PlainTextResponse | None:
-    """A body is read to its end before anything looks at it: its length has to be told first."""
+def _refused_body(headers: Headers) -> JSONResponse | None:
+    """A form is read to its end before anything looks at it: its length has to be told first."""
     if "transfer-encoding" in headers:
-        return PlainTextResponse("send the length of the content", 411)
-    length = headers.get("content-length", "0")
+        return JSONResponse({"detail": "Send the length of the content."}, 411)
     # The server has refused what is no number.
-    if int(length) > _MAX_BODY:
-        return PlainTextResponse(f"larger than {_MAX_BODY:,} bytes", 413)
+    if int(headers.get("content-length", "0")) > _MAX_BODY:
+        return JSONResponse({"detail": f"More than {_MAX_BODY:,} bytes are not taken."}, 413)
     return None
 
 

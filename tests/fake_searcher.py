@@ -12,9 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from indexer.catalogue import Catalogue
-from indexer.errors import DatasetNotIndexedError, PointNotFoundError
+from indexer.errors import DatasetNotIndexedError, InvalidRequestError, PointNotFoundError
+from indexer.failures import Failure, FailureLedger, FailurePage
 from indexer.payloads import details_of
-from indexer.search import Searcher
+from indexer.reading import MIN_CROP
+from indexer.search import MAX_PAGE, Searcher
 from indexer.types import (
     EVERYTHING,
     Box,
@@ -79,7 +81,11 @@ def draw_hills(hue: float, seed: int, size: int = 128) -> Image.Image:
 
 
 class FakeSearcher(Searcher):
-    """Compares coarse grids of colours; honours the documented errors."""
+    """Compares coarse grids of colours; honours the documented errors.
+
+    Attributes:
+        broken: what ``failures`` lists.
+    """
 
     def __init__(
         self,
@@ -93,6 +99,7 @@ class FakeSearcher(Searcher):
         self.folder = folder
         self.files = {uuid5(NAMESPACE_URL, str(file)): (file, label) for file, label in pictures}
         self.names = list(names)
+        self.broken: list[Failure] = []
         self.distances = tuple(distances)
         self.poolings = tuple(poolings)
         self.vectors = {
@@ -200,6 +207,7 @@ class FakeSearcher(Searcher):
         offset: int = 0,
         limit: int = 72,
     ) -> ImagePage:
+        check_limit(limit)
         ids, total = self._catalogue(dataset).page(
             where=where, order=order, offset=offset, limit=limit
         )
@@ -213,6 +221,12 @@ class FakeSearcher(Searcher):
 
     def groups(self, dataset: str) -> tuple[GroupCount, ...]:
         return self._catalogue(dataset).groups()
+
+    def failures(self, dataset: str, *, offset: int = 0, limit: int = 72) -> FailurePage:
+        self._check(dataset)
+        check_limit(limit)
+        ledger = FailureLedger("fake", {one.path: one for one in self.broken})
+        return ledger.page(offset=offset, limit=limit)
 
     def thumbnail(self, dataset: str, point: UUID) -> Path:
         self.details(dataset, point)
@@ -279,9 +293,17 @@ class FakeSearcher(Searcher):
         return Hit(rank, point, score, str(file.relative_to(self.folder)), label, 128, 128)
 
 
+def check_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequestError(f"limit = {limit}: ask for 1 to {MAX_PAGE}")
+
+
 def describe(file: Path, grid: int, crop: Box | None = None) -> np.ndarray:
     """The colours of the picture, or of its part, on a coarse grid."""
     with Image.open(file) as image:
         if crop is not None:
-            image = image.crop(crop.edges(*image.size))  # noqa: PLW2901
+            left, top, right, bottom = crop.edges(*image.size)
+            if min(right - left, bottom - top) < MIN_CROP:
+                raise InvalidRequestError(f"the crop has less than {MIN_CROP} pixels on a side")
+            image = image.crop((left, top, right, bottom))  # noqa: PLW2901
         return np.asarray(image.convert("RGB").resize((grid, grid)), np.float32).ravel() / 255

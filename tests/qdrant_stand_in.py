@@ -120,6 +120,7 @@ def _rest_points(client: QdrantClient, name: str, rest: str, body: Any) -> Any: 
             scroll = models.ScrollRequest.model_validate(body)
             points, following = client.scroll(
                 name,
+                scroll_filter=scroll.filter,
                 limit=scroll.limit or 10,
                 offset=scroll.offset,
                 with_payload=bool(scroll.with_payload),
@@ -275,6 +276,7 @@ def _scroll(client: QdrantClient, asked: Any) -> Any:
     offset = GrpcToRest.convert_point_id(asked.offset) if asked.HasField("offset") else None
     found, following = client.scroll(
         asked.collection_name,
+        scroll_filter=GrpcToRest.convert_filter(asked.filter) if asked.HasField("filter") else None,
         limit=asked.limit,
         offset=offset,
         with_payload=asked.with_payload.enable,

@@ -71,6 +71,16 @@ def exclude_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def progress_argument(parser: argparse.ArgumentParser) -> None:
+    """--progress, of commands that take long."""
+    parser.add_argument(
+        "--progress",
+        type=Path,
+        metavar="FILE.json",
+        help="keep in FILE.json how far it is, for another program to read (models/progress.py)",
+    )
+
+
 def server_arguments(parser: argparse.ArgumentParser) -> None:
     """How collections are laid out on a server."""
     server = parser.add_argument_group(
@@ -104,6 +114,13 @@ def server_options(given: argparse.Namespace, server: str | None) -> ServerOptio
             "and these are embedded: name the server by its URL"
         )
     return options
+
+
+def whole(text: str) -> int:
+    """A whole number from 0."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
 
 
 def count(text: str) -> int:

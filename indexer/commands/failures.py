@@ -46,8 +46,7 @@ def run(given: argparse.Namespace) -> None:
     with closing(open_store(settings)) as store:
         store.describe(given.dataset)
         report = _retry(store, given.dataset, folder) if given.retry else None
-    ledger = read_ledger(DataFolder(folder).failures(given.dataset))
-    failures = sorted(ledger.failures.values(), key=lambda failure: failure.path)
+    failures = read_ledger(DataFolder(folder).failures(given.dataset)).by_path()
     if given.json:
         content: dict[str, object] = {"dataset": given.dataset}
         if report is not None:

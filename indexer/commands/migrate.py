@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 from indexer.commands.arguments import (
     chosen,
@@ -14,17 +13,12 @@ from indexer.commands.arguments import (
     server_arguments,
     server_options,
 )
-from indexer.commands.printing import print_json, print_table
+from indexer.commands.printing import EMBEDDED, place_name, print_copy, print_json
 from indexer.errors import InvalidRequestError
 from indexer.layout import DataFolder
 from indexer.settings import KEY_VARIABLE, Settings
 
-if TYPE_CHECKING:
-    from indexer.migration import MigrationReport
-
 SUMMARY = "copy an index between the data folder and a server"
-
-EMBEDDED = "embedded"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,29 +70,10 @@ def run(given: argparse.Namespace) -> None:
     if given.json:
         print_json(asdict(report))
     else:
-        _print_report(report, source, target)
+        print_copy(report, place_name(source), place_name(target))
 
 
 def _place(settings: Settings, place: str) -> Settings:
     if place == EMBEDDED:
         return replace(settings, qdrant_url=None)
     return Settings.resolve(data_dir=settings.data_dir, qdrant_url=place)
-
-
-def _print_report(report: MigrationReport, source: Settings, target: Settings) -> None:
-    print_table(
-        [
-            ("dataset", f"{report.dataset}, from {_name(source)} to {_name(target)}"),
-            ("images", str(report.images)),
-            ("copied", str(report.copied)),
-            ("present", str(report.present)),
-            ("removed", str(report.removed)),
-            ("checked", f"all payloads, {report.compared} lists of neighbours"),
-            ("collections", ", ".join(report.collections)),
-            ("seconds", f"{report.seconds:.1f}"),
-        ]
-    )
-
-
-def _name(settings: Settings) -> str:
-    return settings.qdrant_url or EMBEDDED

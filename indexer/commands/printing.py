@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexer.migration import MigrationReport
+    from indexer.settings import Settings
+
+EMBEDDED = "embedded"
 
 
 def print_json(content: object) -> None:
@@ -18,3 +25,24 @@ def print_table(rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def print_copy(report: MigrationReport, origin: str, target: str) -> None:
+    """What was copied, from where to where."""
+    print_table(
+        [
+            ("dataset", f"{report.dataset}, from {origin} to {target}"),
+            ("images", str(report.images)),
+            ("copied", str(report.copied)),
+            ("present", str(report.present)),
+            ("removed", str(report.removed)),
+            ("checked", f"all payloads, {report.compared} lists of neighbours"),
+            ("collections", ", ".join(report.collections)),
+            ("seconds", f"{report.seconds:.1f}"),
+        ]
+    )
+
+
+def place_name(settings: Settings) -> str:
+    """Where an index is, for messages."""
+    return settings.qdrant_url or EMBEDDED

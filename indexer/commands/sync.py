@@ -15,15 +15,20 @@ from indexer.commands.arguments import (
     exclude_argument,
     finish,
     megapixels_argument,
+    progress_argument,
     server_arguments,
     server_options,
+    whole,
 )
 from indexer.commands.printing import print_json, print_table
+from indexer.errors import InvalidRequestError
 from indexer.layout import DataFolder
+from indexer.parts import Part
 from indexer.types import Distance
 from indexer.workload import GPU_BATCH_SIZE, MOST_WORKERS
 from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
+from models.progress import ProgressFile
 from models.runtimes import Runtime
 from models.sources import SOURCE_KINDS
 
@@ -87,10 +92,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that is not mounted, and nothing changes",
     )
     server_arguments(parser)
+    _add_worker_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="count only; write nothing")
     megapixels_argument(parser)
+    progress_argument(parser)
     _add_machine_arguments(parser)
     finish(parser, run)
+
+
+def _add_worker_arguments(parser: argparse.ArgumentParser) -> None:
+    """For many processes, on one machine or many, that fill one server."""
+    parser.add_argument(
+        "--worker-index",
+        type=whole,
+        metavar="I",
+        help="encode part I (from 0) of --worker-count parts and publish nothing; all workers get "
+        "the same other arguments",
+    )
+    parser.add_argument("--worker-count", type=count, metavar="N", help="number of parts")
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="when all workers are done: remove what is gone, and publish; refused while a part "
+        "is missing",
+    )
+
+
+def _part(given: argparse.Namespace) -> Part | None:
+    """The part that is asked for.
+
+    Raises:
+        InvalidRequestError: half of a part, or a part of something else.
+    """
+    index, parts = given.worker_index, given.worker_count
+    if index is None and parts is None:
+        return None
+    if index is None or parts is None:
+        raise InvalidRequestError("--worker-index and --worker-count go together: give both")
+    if given.finish or given.limit or given.dry_run:
+        raise InvalidRequestError(
+            "--finish, --limit and --dry-run are for all of the source: "
+            "give them without --worker-index"
+        )
+    return Part(index, parts)
 
 
 def _add_machine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +175,11 @@ def run(given: argparse.Namespace) -> None:
     from indexer.workload import Workload
     from models.encoder import Encoder
 
+    part = _part(given)
     settings = chosen(given)
     folder, options = settings.data_dir, server_options(given, settings.qdrant_url)
+    told = ProgressFile(given.progress)
+    told.begin("unpacking")
     with TemporaryDirectory() as scratch, closing(open_store(settings, options=options)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
         source = _source(given, store, workspace)
@@ -150,17 +197,25 @@ def run(given: argparse.Namespace) -> None:
             distances=given.distance,
             poolings=given.pooling,
             limit=given.limit,
+            part=part,
+            finish=given.finish,
             max_megapixels=given.max_megapixels,
             workload=Workload.on(
                 encoder.device_type, workers=given.workers, batch_size=given.batch_size
             ),
             allow_empty=given.allow_empty,
             dry_run=given.dry_run,
+            told=told,
         )
     if given.json:
         print_json(_sync_json(report))
     else:
         _print_report(report, dry_run=given.dry_run)
+    if part:
+        print(
+            f"part {part} is filled; `sync --finish` publishes when all of them are",
+            file=sys.stderr,
+        )
 
 
 def _source(given: argparse.Namespace, store: VectorStore, workspace: Path) -> Source:
@@ -173,7 +228,9 @@ def _source(given: argparse.Namespace, store: VectorStore, workspace: Path) -> S
         )
     except EmptySourceError as error:
         name = given.dataset or error.source.name
-        if given.allow_empty or any(info.name == name for info in store.datasets()):
+        if given.worker_index is None and (
+            given.allow_empty or any(info.name == name for info in store.datasets())
+        ):
             return error.source
         raise
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+from indexer.parts import Part
 from indexer.schema import IndexSpec
 from indexer.types import (
     EVERYTHING,
@@ -76,6 +77,17 @@ class IndexWriter(Protocol):
         ...
 
 
+class PartWriter(IndexWriter, Protocol):
+    """One of several writers that fill one index together: see :class:`indexer.parts.Part`.
+
+    It neither deletes nor publishes.
+    """
+
+    def note(self) -> None:
+        """Say that the part is filled."""
+        ...
+
+
 class VectorStore(Protocol):
     """Indexes by dataset name. Safe to use from several threads; see each back end for processes.
 
@@ -101,6 +113,25 @@ class VectorStore(Protocol):
         Raises:
             CollectionBusyError: another process writes this dataset.
             VectorSizeError: a vector size above MAX_VECTOR_SIZE.
+        """
+        ...
+
+    def part_writer(self, spec: IndexSpec, part: Part) -> PartWriter:
+        """Start or continue to fill one part of ``spec``, beside the writers of other parts.
+
+        Raises:
+            CollectionBusyError: another process writes this part, or all of the dataset.
+            InvalidRequestError: other parts are being filled with another spec, or the back end
+                takes one writer only.
+        """
+        ...
+
+    def finish_writer(self, spec: IndexSpec) -> IndexWriter:
+        """A writer that starts from what the parts have filled.
+
+        Raises:
+            CollectionBusyError: a part is being written.
+            InvalidRequestError: a part is missing.
         """
         ...
 

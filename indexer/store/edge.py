@@ -17,11 +17,14 @@ from uuid import UUID
 from indexer.errors import (
     DamagedIndexError,
     DatasetNotIndexedError,
+    InvalidRequestError,
     StoreError,
 )
 from indexer.layout import DataFolder
+from indexer.parts import Part
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import edge_shard
+from indexer.store.base import PartWriter
 from indexer.store.checks import check_sizes
 from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_search import nearest
@@ -89,6 +92,28 @@ class EdgeStore:
         check_sizes(spec)
         self._folder.prepare()
         return EdgeWriter(spec, self._files(spec.dataset), self._lease, self._classes)
+
+    def part_writer(self, spec: IndexSpec, part: Part) -> PartWriter:
+        """Not here: a shard is open in one process only.
+
+        Raises:
+            InvalidRequestError: always.
+        """
+        raise InvalidRequestError(
+            f"part {part} of {spec.dataset!r}: the embedded index has one writer; many workers "
+            "need a Qdrant server, --qdrant-url URL"
+        )
+
+    def finish_writer(self, spec: IndexSpec) -> EdgeWriter:
+        """Not here: there are no parts.
+
+        Raises:
+            InvalidRequestError: always.
+        """
+        raise InvalidRequestError(
+            f"{spec.dataset!r} has no parts to finish: many workers need a Qdrant server, "
+            "--qdrant-url URL; without it, plain sync does all of it"
+        )
 
     def query(
         self,

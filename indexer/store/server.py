@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from indexer.errors import DamagedIndexError, DatasetNotIndexedError, StoreError
+from indexer.parts import Part
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import server_collection as collection
 from indexer.store.checks import check_sizes
@@ -22,6 +24,7 @@ from indexer.store.server_collection import split_physical
 from indexer.store.server_lease import WriterLease
 from indexer.store.server_link import CollectionGoneError, Link
 from indexer.store.server_options import ServerOptions
+from indexer.store.server_parts import ServerFinishWriter, ServerPartWriter, remove_notes
 from indexer.store.server_search import nearest
 from indexer.store.server_writer import ServerWriter
 from indexer.types import EVERYTHING, DatasetInfo, Distance, Filter, Record, ScoredPoint
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3
 _logger = logging.getLogger(__name__)
 T = TypeVar("T")
+W = TypeVar("W", bound=ServerWriter)
 
 
 class ServerStore:
@@ -85,12 +89,25 @@ class ServerStore:
             VectorSizeError: a vector size above MAX_VECTOR_SIZE.
             StoreError: its names are taken on the server.
         """
+        return self._open(ServerWriter, spec)
+
+    def part_writer(self, spec: IndexSpec, part: Part) -> ServerPartWriter:
+        """Start or continue to fill ``part`` of ``spec``, beside the writers of other parts."""
+        return self._open(partial(ServerPartWriter, part=part), spec)
+
+    def finish_writer(self, spec: IndexSpec) -> ServerFinishWriter:
+        """Take over what the writers of parts have filled, to publish it.
+
+        Raises:
+            InvalidRequestError: a part is missing.
+        """
+        return self._open(ServerFinishWriter, spec)
+
+    def _open(self, kind: Callable[..., W], spec: IndexSpec) -> W:
         check_dataset(spec.dataset)
         check_sizes(spec)
         self._catalog.check_free(spec)
-        return ServerWriter(
-            spec, self._link, self._catalog, options=self._options, classes=self._classes
-        )
+        return kind(spec, self._link, self._catalog, options=self._options, classes=self._classes)
 
     def query(
         self,
@@ -170,6 +187,7 @@ class ServerStore:
         with WriterLease(self._link, dataset):
             doomed = self._catalog.collections(dataset)
             self._catalog.remove(doomed)
+            remove_notes(self._link, dataset)
         names = {parts[0] for name in doomed if (parts := split_physical(name))}
         return tuple(sorted(names))
 

@@ -15,13 +15,14 @@ import threading
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from qdrant_client import QdrantClient, models
 
 from indexer.errors import CollectionBusyError, IndexerError, StoreError
+from indexer.parts import Part
 from indexer.schema import point_id
 from indexer.store.holder import this_process
 from indexer.store.server_link import CollectionGoneError, Link
@@ -35,6 +36,8 @@ LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 """How often it is renewed."""
 
+_NOTES = 256
+
 _logger = logging.getLogger(__name__)
 
 
@@ -47,6 +50,8 @@ class Holder:
         machine, pid: to tell on the same machine at once that it died.
         token: of this one lease.
         expires: seconds since 1970.
+        dataset: what is written, where that is only a part of it.
+        part: which part; empty: all of it.
     """
 
     name: str
@@ -54,6 +59,8 @@ class Holder:
     pid: int
     token: str
     expires: float
+    dataset: str = ""
+    part: str = ""
 
     def is_gone(self) -> bool:
         """Whether the lease is up, or its process on this machine has died."""
@@ -70,17 +77,60 @@ class Holder:
         return False
 
 
+def live_parts(link: Link, dataset: str) -> list[Holder]:
+    """Who fills a part of ``dataset`` at this moment, on whatever machine."""
+    holders = [Holder(**note) for note in scroll_notes(link, dataset, "part")]
+    return [holder for holder in holders if not holder.is_gone()]
+
+
+def notes_of(dataset: str, field: str) -> models.Filter:
+    """The points about ``dataset`` that have ``field``."""
+    match = models.FieldCondition(key="dataset", match=models.MatchValue(value=dataset))
+    empty = models.IsEmptyCondition(is_empty=models.PayloadField(key=field))
+    return models.Filter(must=[match], must_not=[empty])
+
+
+def scroll_notes(link: Link, dataset: str, field: str) -> list[dict[str, Any]]:
+    """Their payloads."""
+    found: list[dict[str, Any]] = []
+    offset: models.ExtendedPointId | None = None
+    while True:
+        try:
+            records, offset = _page_of_notes(link, notes_of(dataset, field), offset)
+        except CollectionGoneError:
+            return []
+        found += [record.payload for record in records if record.payload]
+        if offset is None:
+            return found
+
+
+def _page_of_notes(
+    link: Link, chosen: models.Filter, offset: models.ExtendedPointId | None
+) -> tuple[list[models.Record], models.ExtendedPointId | None]:
+    return link.call(
+        "looking who fills parts",
+        lambda client: client.scroll(
+            COLLECTION,
+            scroll_filter=chosen,
+            offset=offset,
+            limit=_NOTES,
+            consistency=models.ReadConsistencyType.MAJORITY,
+        ),
+    )
+
+
 class WriterLease:
-    """The hold on one dataset; a thread renews it until ``release``.
+    """The hold on one dataset, or one part of it; a thread renews it until ``release``.
 
     Raises:
         CollectionBusyError: another process writes the dataset; it is named.
     """
 
-    def __init__(self, link: Link, dataset: str) -> None:
+    def __init__(self, link: Link, dataset: str, *, part: Part | None = None) -> None:
         self._link = link
         self._dataset = dataset
-        self._id = str(point_id(dataset, ""))
+        self._part = part
+        self._id = str(point_id(dataset, f"part {part}" if part else ""))
         self._token = uuid.uuid4().hex
         self._lost: CollectionBusyError | None = None
         self._end = threading.Event()
@@ -164,7 +214,10 @@ class WriterLease:
         """Write this process's lease: where there is none, or over the lease with token ``of``."""
         expires = time.time() + LEASE_SECONDS
         holder = Holder(this_process(), _machine(), os.getpid(), self._token, expires)
-        point = models.PointStruct(id=self._id, vector=[1.0], payload=asdict(holder))
+        if self._part:
+            holder = replace(holder, dataset=self._dataset, part=str(self._part))
+        content = {name: value for name, value in asdict(holder).items() if value != ""}
+        point = models.PointStruct(id=self._id, vector=[1.0], payload=content)
         self._link.call(
             f"taking {self._dataset}",
             lambda client: client.upsert(
@@ -192,7 +245,8 @@ class WriterLease:
 
         def index(client: QdrantClient) -> None:
             keyword = models.PayloadSchemaType.KEYWORD
-            client.create_payload_index(COLLECTION, "token", field_schema=keyword, wait=True)
+            for field in ("token", "dataset"):
+                client.create_payload_index(COLLECTION, field, field_schema=keyword, wait=True)
 
         try:
             self._link.call(f"creating {COLLECTION}", make)
@@ -203,7 +257,8 @@ class WriterLease:
     def _busy(self, found: Holder | None) -> CollectionBusyError:
         holder = f"{found.name} on {found.machine.split('/')[0]}" if found else "another process"
         return CollectionBusyError(
-            f"dataset {self._dataset!r} on {self._link.url} is being written by {holder}; "
+            f"{f'part {self._part} of ' if self._part else ''}dataset {self._dataset!r} "
+            f"on {self._link.url} is being written by {holder}; "
             f"try again when it is done, or {LEASE_SECONDS:.0f} s after it died"
         )
 

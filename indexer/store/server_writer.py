@@ -7,6 +7,8 @@ the next writer for the same index continues them, any other removes them.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from indexer.errors import DamagedIndexError, IndexerError, StoreError
+from indexer.errors import CollectionBusyError, DamagedIndexError, IndexerError, StoreError
 from indexer.schema import IndexSpec
 from indexer.store import server_collection as collection
 from indexer.store.checks import check_vectors
@@ -25,7 +27,7 @@ from indexer.store.pointer import Pointer, pointer_content
 from indexer.store.presets import EXACT, SizeClasses, preset
 from indexer.store.server_catalog import Catalog, Published
 from indexer.store.server_collection import physical_name
-from indexer.store.server_lease import WriterLease
+from indexer.store.server_lease import WriterLease, live_parts
 from indexer.store.server_link import Link
 from indexer.store.server_options import ServerOptions
 from indexer.store.server_search import nearest
@@ -62,12 +64,13 @@ class ServerWriter:
         self._floats = sum(spec.vector_sizes.values())
         self._building: dict[Distance, str] = {}
         self._held = ExitStack()
-        self._lease = self._held.enter_context(WriterLease(link, spec.dataset))
+        self._lease = self._held.enter_context(self._take_lease())
         try:
             published = self._published()
             self._base = published if published and _is_base(published.pointer.spec, spec) else None
             self._options = options.over(published.options if published else ServerOptions())
             self._generation = published.pointer.generation + 1 if published else 1
+            self._admit()
             self._continue(published)
         except BaseException:
             self.close()
@@ -158,6 +161,24 @@ class ServerWriter:
     def close(self) -> None:
         """Let go of the dataset; unpublished work stays for the next writer."""
         self._held.close()
+
+    def generation_key(self) -> str:
+        """Stands for the generation in the making, and for all that makes it up."""
+        content = json.dumps([self._generation, self._marker("written")], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def _take_lease(self) -> WriterLease:
+        return WriterLease(self._link, self._spec.dataset)
+
+    def _admit(self) -> None:
+        """Refuse to work beside the writers of parts."""
+        dataset = self._spec.dataset
+        if others := live_parts(self._link, dataset):
+            raise CollectionBusyError(
+                f"dataset {dataset!r} on {self._link.url} is being filled by {len(others)} "
+                f"worker{'s' * (len(others) > 1)}, such as {others[0].name}; "
+                "try again when they are done"
+            )
 
     def _published(self) -> Published | None:
         try:

@@ -18,7 +18,7 @@ from models.archives.limits import DEFAULT_LIMITS, UnpackLimits
 from models.archives.unpacking import ArchiveFormat, Unpacking
 from models.errors import SourceError
 
-__all__ = ["FORMATS", "SUFFIXES", "UnpackLimits", "archive_stem", "unpack_images"]
+__all__ = ["FORMATS", "SUFFIXES", "UnpackLimits", "archive_stem", "find_format", "unpack_images"]
 
 FORMATS: tuple[ArchiveFormat, ...] = (zip.FORMAT, tar.FORMAT, sevenzip.FORMAT, rar.FORMAT)
 """Every archive format there is a reader for."""
@@ -53,7 +53,7 @@ def unpack_images(
         SourceError: not an archive, damaged, encrypted, unsafe, or above a limit.
     """
     try:
-        format_ = _format_of(archive)
+        format_ = find_format(archive)
         unpacking = Unpacking(archive, folder, wanted, limits)
         format_.read(unpacking)
     except OSError as error:
@@ -72,8 +72,13 @@ def archive_stem(name: str) -> str:
     return Path(name).stem
 
 
-def _format_of(archive: Path) -> ArchiveFormat:
-    """By content; by name where the content is silent, as in a damaged or a very old archive."""
+def find_format(archive: Path) -> ArchiveFormat:
+    """By content; by name where the content is silent, as in a damaged or a very old archive.
+
+    Raises:
+        SourceError: neither is that of an archive.
+        OSError: the file cannot be read.
+    """
     with archive.open("rb") as stream:
         start = stream.read(_START)
     for format_ in FORMATS:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from indexer.errors import DatasetNotIndexedError, InvalidRequestError
+from indexer.failures import FailurePage
 from indexer.grouping import find_groups, store_groups
 from indexer.schema import point_id
 from indexer.search import MAX_PAGE, Searcher
@@ -90,14 +91,37 @@ def test_labels_and_groups_are_counted_and_their_images_are_shown(
         assert not where.groups or {image.group for image in page.images} == set(where.groups)
 
 
+def test_files_that_could_not_be_read_are_listed_some_at_a_time(
+    run: Sync, searcher: Searcher, photos: Path, data: Path
+) -> None:
+    run()
+    assert searcher.failures("photos") == FailurePage((), 0, 0)
+    for number in range(5):
+        (photos / f"broken{number}.jpg").write_text("no image")
+    run()
+    shown: list[str] = []
+    while (page := searcher.failures("photos", offset=len(shown), limit=2)).failures:
+        assert (page.total, page.offset) == (5, len(shown))
+        assert all(one.reason == "not an image" and one.lasting for one in page.failures)
+        shown += [one.path for one in page.failures]
+    assert shown == [f"broken{number}.jpg" for number in range(5)]
+    for offset in (-2, 5, 10**9):
+        assert searcher.failures("photos", offset=offset) == FailurePage((), 5, offset)
+    (data / "indexes" / "photos.failures").unlink()  # as where another machine has synced
+    assert searcher.failures("photos").total == 0
+
+
 def test_a_page_of_an_impossible_length_or_of_nothing_is_refused(
     run: Sync, searcher: Searcher
 ) -> None:
     run()
     for limit in (0, -1, MAX_PAGE + 1):
-        with pytest.raises(InvalidRequestError, match=f"limit = {limit}: ask for 1 to {MAX_PAGE}"):
-            searcher.page("photos", limit=limit)
-    for ask in (searcher.page, searcher.labels, searcher.formats, searcher.groups):
+        for show in (searcher.page, searcher.failures):
+            refusal = f"limit = {limit}: ask for 1 to {MAX_PAGE}"
+            with pytest.raises(InvalidRequestError, match=refusal):
+                show("photos", limit=limit)
+    views = (searcher.page, searcher.labels, searcher.formats, searcher.groups, searcher.failures)
+    for ask in views:
         with pytest.raises(DatasetNotIndexedError):
             ask(f"absent-{uuid4().hex[:4]}")
     assert searcher.page("photos", offset=99).images == ()

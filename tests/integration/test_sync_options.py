@@ -17,6 +17,7 @@ from indexer.cli import main
 from indexer.settings import Settings
 from indexer.store import open_store
 from indexer.types import Distance
+from models.progress import Progress, ProgressFile, read_progress
 from tests.archive_builders import BUILDERS, Item
 from tests.fake_encoder import FakeEncoder, make_checkpoint
 
@@ -160,3 +161,23 @@ def test_batches_and_workers_change_nothing_of_what_is_stored(
     for path, image in singly.items():
         assert batched[path]["label"] == image["label"]
         assert np.allclose(batched[path]["flatten"], image["flatten"], rtol=1e-6)
+
+
+def test_how_far_a_sync_is_can_be_read_from_a_file(
+    sync: Sync, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Progress | None] = []
+    file = tmp_path / "progress.json"
+    original = ProgressFile._write
+
+    def watched(self: ProgressFile) -> None:
+        original(self)
+        told.append(read_progress(file))
+
+    monkeypatch.setattr(ProgressFile, "_write", watched)
+    sync(photos, "--progress", file)
+    told = [each for each in told if each is not None]
+    phases = list(dict.fromkeys(each.phase for each in told))
+    assert phases == ["unpacking", "comparing", "encoding", "publishing"]
+    encoded = [each for each in told if each.phase == "encoding"][-1]
+    assert (encoded.done, encoded.total) == (12, 12)

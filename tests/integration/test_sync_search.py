@@ -314,7 +314,7 @@ def test_an_interrupted_sync_is_continued_where_it_stopped(
             return super().vectors(*arguments)
 
     monkeypatch.setattr("indexer.pipeline.BATCH", 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr("indexer.workload.usable_cores", lambda: 1)  # files one after the other
     with pytest.raises(KeyboardInterrupt):
         run(encoder=Interrupted.load(checkpoint))
     assert store.datasets() == []
@@ -398,7 +398,7 @@ def test_an_interrupted_change_of_poolings_is_continued(
             return super().vectors(*arguments)
 
     monkeypatch.setattr("indexer.pipeline.BATCH", 2)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr("indexer.workload.usable_cores", lambda: 1)  # files one after the other
     run()
     with pytest.raises(KeyboardInterrupt):
         run(encoder=Interrupted.load(checkpoint), poolings=[Pooling.GEM])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from indexer import settings
+from indexer.cli import make_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -233,3 +235,27 @@ def test_torch_comes_from_the_cpu_index_in_the_versions_of_the_lock() -> None:
         f"torch=={locked('torch')}",
         f"torchvision=={locked('torchvision')}",
     ]
+
+
+# --- many machines
+
+
+def test_the_kubernetes_jobs_run_commands_that_there_are() -> None:
+    fill, finish = yaml.safe_load_all((ROOT / "docs/kubernetes-sync.yaml").read_text())
+    workers = fill["spec"]["completions"]
+    assert fill["spec"]["completionMode"] == "Indexed"
+    for job, index in ((fill, "3"), (finish, None)):
+        [container] = job["spec"]["template"]["spec"]["containers"]
+        [line] = container["args"]
+        words = shlex.split(line.replace("$JOB_COMPLETION_INDEX", "3"))
+        assert words[:3] == ["python", "-m", "indexer"]
+        given = make_parser().parse_args(words[3:])
+        assert (given.worker_index, given.finish) == (
+            (int(index), False) if index else (None, True)
+        )
+        assert given.worker_count == (workers if index else None)
+        names = {variable["name"] for variable in container["env"]}
+        assert names == {settings.URL_VARIABLE, settings.KEY_VARIABLE}
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert mounted == {"/images", "/data"}
+    assert "IMAGE_SIMILARITY_DATA=/data" in DOCKERFILE

@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from indexer.errors import InvalidRequestError
 from indexer.settings import Settings
+from search_ui import __main__ as page
 
 
 def test_a_flag_goes_before_the_environment_and_that_before_the_default() -> None:
@@ -28,6 +30,52 @@ def test_an_empty_variable_counts_as_none() -> None:
 def test_a_port_that_is_none_is_refused_by_its_variable(port: str) -> None:
     with pytest.raises(InvalidRequestError, match="IMAGE_SIMILARITY_PORT"):
         Settings.resolve(environment={"IMAGE_SIMILARITY_PORT": port})
+
+
+# --- building from the page
+
+
+def test_folders_come_from_flags_or_from_a_list_of_paths(tmp_path: Path) -> None:
+    environment = {"IMAGE_FOLDERS": f"{tmp_path}{os.pathsep}{os.pathsep}relative"}
+    found = Settings.resolve(environment=environment).image_folders
+    assert found == (tmp_path, Path.cwd() / "relative")
+    flags = Settings.resolve(image_folders=[Path("/srv")], environment=environment)
+    assert flags.image_folders == (Path("/srv"),)
+    assert Settings.resolve(environment={}).image_folders == ()
+
+
+def test_building_is_allowed_unless_switched_off() -> None:
+    assert Settings.resolve(environment={}).allow_build
+    off = {"IMAGE_SIMILARITY_BUILD": "0"}
+    assert not Settings.resolve(environment=off).allow_build
+    assert not Settings.resolve(allow_build=False, environment={}).allow_build
+    with pytest.raises(InvalidRequestError, match="IMAGE_SIMILARITY_BUILD"):
+        Settings.resolve(environment={"IMAGE_SIMILARITY_BUILD": "no"})
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1.5"])
+def test_a_largest_archive_that_is_no_number_is_refused(number: str) -> None:
+    variable = "IMAGE_SIMILARITY_MAX_ARCHIVE_MB"
+    assert Settings.resolve(environment={variable: "7"}).max_archive_mb == 7
+    assert Settings.resolve(max_archive_mb=8, environment={variable: "7"}).max_archive_mb == 8
+    with pytest.raises(InvalidRequestError, match=variable):
+        Settings.resolve(environment={variable: number})
+    with pytest.raises(InvalidRequestError, match="--max-archive-mb"):
+        Settings.resolve(max_archive_mb=0, environment={})
+
+
+def test_the_flags_of_the_page_reach_its_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    served: list[Settings] = []
+    monkeypatch.setattr(page, "serve", lambda settings, _: served.append(settings))
+    words = ["--port", "0", "--no-build", "--max-archive-mb", "9", "--image-folder", str(tmp_path)]
+    assert page.main(words) == 0
+    assert page.main(["--port", "0"]) == 0
+    assert [(s.allow_build, s.max_archive_mb, s.image_folders) for s in served] == [
+        (False, 9, (tmp_path,)),
+        (True, 2000, ()),
+    ]
 
 
 # --- the server

@@ -316,8 +316,8 @@ def test_dead_channels_are_counted_and_warned_of(
 ) -> None:
     original = TrainingRun.__init__
 
-    def with_dead_channels(run: TrainingRun, *args: object) -> None:
-        original(run, *args)
+    def with_dead_channels(run: TrainingRun, *args: object, **options: object) -> None:
+        original(run, *args, **options)
         last = [m for m in run._objective.model.encoder if isinstance(m, torch.nn.Conv2d)][-1]
         with torch.no_grad():
             last.bias[:192] = -1e6  # of 256
