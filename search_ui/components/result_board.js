@@ -155,6 +155,12 @@ const failure = (question, { title, message, again: hope }) =>
   notice("alert", title, message, hope ? action("Try again", again) : null,
     trailView(question.dataset));
 
+const waiting = () => [
+  make("p", { class: "visually-hidden", role: "status" }, "Searching"),
+  make("div", { class: "blank", "aria-hidden": "true" }, Array.from({ length: 32 }, () =>
+    make("span"))),
+];
+
 const SILENCE = {
   state: "error", title: "The server does not answer", again: true,
   message: "It may have stopped, or the connection is gone.",
@@ -209,8 +215,9 @@ const drawAnswer = (value) => {
 
 const drawQuestion = (question) => {
   if (hasPicture(question)) {
-    if (!root.hasChildNodes()) show("waiting", make("p", { class: "waiting" }, "Searching ..."));
-    return; // What is shown stays until there is an answer.
+    // What is shown stays until there is an answer.
+    if (!root.hasChildNodes()) show("waiting", waiting());
+    return;
   }
   board = null;
   if (problem()) show("error", failure(question, { title: "The index cannot be read",

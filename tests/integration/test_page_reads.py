@@ -68,3 +68,16 @@ def test_the_page_never_writes_or_optimises(
         question = {"dataset": "photos", "id": str(image.id), "crop": "0,0,0.8,0.8"}
         assert page.post("/api/search", json=question).status_code == 200
     assert called == []
+
+
+def test_a_part_of_a_picture_that_is_gone_is_refused_without_a_path_of_the_server(
+    searcher: Searcher, photos: Path
+) -> None:
+    [image] = searcher.sample("photos", 1)
+    (photos / image.path).unlink()
+    question = {"dataset": "photos", "id": str(image.id), "crop": "0,0,0.8,0.8"}
+    with served(searcher) as url:
+        answer = httpx.post(f"{url}/api/search", json=question, trust_env=False, timeout=20)
+    assert answer.status_code == 404
+    assert image.path in answer.json()["detail"]
+    assert str(photos) not in answer.text

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from indexer.errors import CollectionBusyError
-from indexer.types import Distance, SearchResult
+from indexer.types import EVERYTHING, Distance, SearchResult
 from models.pooling import STANDARD, Pooling
 from search_ui import handlers
 from search_ui.media import media_url, thumb_url
-from search_ui.queries import MAX_K
+from search_ui.queries import MAX_K, Question
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 
 
@@ -162,6 +162,12 @@ def test_filters_leave_out_what_does_not_pass(searcher: FakeSearcher, uploads: P
     for nothing in ({"min_side": 129}, {"format": "JPEG"}, {"label": "nobody"}):
         board = ask(searcher, stored(searcher), uploads, **nothing)
         assert [row["hits"] for row in board["rows"]] == [[]] * 4
+
+
+def test_jpeg_means_files_with_two_pictures_too() -> None:
+    question = Question(dataset="hills", format="JPEG")  # type: ignore[arg-type]
+    assert question.where.formats == ("JPEG", "MPO")
+    assert Question(dataset="hills").where == EVERYTHING
 
 
 @pytest.mark.parametrize("crop", ["0.5,0,1,0.5", [0.5, 0, 1, 0.5]])
