@@ -49,10 +49,6 @@ SCORE_MEANINGS = {
 }
 STEPS = ("load", "decode", "encode", "search")
 LEAST_SECONDS = 0.0005
-FIRST_COMMANDS = (
-    "python scripts/train.py PICTURES --out checkpoints/mine",
-    "python -m indexer sync PICTURES --checkpoint checkpoints/mine",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +164,7 @@ def find_dataset(searcher: Searcher, name: object) -> DatasetInfo:
 
 def unindexed_board() -> View:
     """How to make the first index."""
-    return {"state": "unindexed", "commands": list(FIRST_COMMANDS)}
+    return {"state": "unindexed"}
 
 
 def start_board(searcher: Searcher, info: DatasetInfo) -> View:

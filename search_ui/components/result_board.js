@@ -1,4 +1,4 @@
-const { element: make, icon, picture, ask, back, trail } = similarity;
+const { element: make, icon, picture, notice, ask, back, trail } = similarity;
 const root = element.querySelector(".drawn");
 const EAGER_COLUMNS = 12;
 
@@ -69,21 +69,6 @@ const queryView = ({ query, summary, dataset }) => {
     trailView(dataset));
 };
 
-const notice = (symbol, title, text, ...more) =>
-  make("div", { class: `notice notice-${symbol}` },
-    make("span", { class: "notice-icon" }, icon(symbol)),
-    make("h2", { tabindex: "-1" }, title), make("p", {}, text), more);
-
-const command = (text) => {
-  const copy = make("button",
-    { type: "button", class: "copy", "aria-label": `Copy: ${text}` }, icon("copy"));
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(text);
-    copy.replaceChildren(icon("check"));
-  });
-  return make("div", { class: "command" }, make("code", {}, text), copy);
-};
-
 const startPick = (image, dataset) => {
   const name = image.label ? `${image.label}, ${image.title}` : image.title;
   const button = make("button",
@@ -100,9 +85,7 @@ const VIEWS = {
     make("p", {}, "Drop or paste your own picture anywhere on this page, or choose one of these."),
     make("div", { class: "gallery" }, gallery.map((image) => startPick(image, dataset))),
     make("p", { class: "notice-facts" }, summary)),
-  unindexed: ({ commands }) => notice("layers", "No dataset is indexed yet",
-    "Two commands make one from a folder of pictures. Then reload this page.",
-    make("div", { class: "commands" }, commands.map(command))),
+  unindexed: similarity.unindexed,
   unchosen: () => notice("layers", "Nothing to compare with",
     "Choose at least one pooling and one distance."),
   error: ({ title, message }) => notice("alert", title, message, trailView(null)),

@@ -46,6 +46,47 @@ window.similarity ??= (() => {
     return image;
   };
 
+  // What stands in a view that has nothing to show, or where something went wrong.
+  const notice = (symbol, title, text, ...more) =>
+    element("div", { class: `notice notice-${symbol}` },
+      element("span", { class: "notice-icon" }, icon(symbol)),
+      element("h2", { tabindex: "-1" }, title), element("p", {}, text), more);
+
+  // `text` is a string, or a function that gives one when the button is pressed.
+  const copyButton = (text, label, ...face) => {
+    const shape = face.length ? "button" : "copy";
+    const mark = icon("copy");
+    const button = element("button", { type: "button", class: shape, "aria-label": label },
+      mark, face);
+    button.addEventListener("click", async () => {
+      await copy(typeof text === "function" ? text() : text);
+      const done = icon("check");
+      button.firstChild.replaceWith(done);
+      setTimeout(() => done.replaceWith(mark), 2000);
+    });
+    return button;
+  };
+
+  // The clipboard is given to secure pages only; elsewhere the old way still works.
+  const copy = async (text) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = element("textarea", { class: "visually-hidden" });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  };
+
+  const command = (text) => element("div", { class: "command" },
+    element("code", {}, text), copyButton(text, `Copy: ${text}`));
+
+  const unindexed = () => notice("layers", "No dataset is indexed yet",
+    "Two commands make one from a folder of pictures. Then reload this page.",
+    element("div", { class: "commands" },
+      command("python scripts/train.py PICTURES --out checkpoints/mine"),
+      command("python -m indexer sync PICTURES --checkpoint checkpoints/mine")));
+
   const current = () => trail[trail.length - 1] ?? null;
   const same = (a, b) => a && b && a.path === b.path && a.id === b.id && a.dataset === b.dataset;
   const tell = () => listeners.forEach((listener) => listener(current()));
@@ -85,6 +126,6 @@ window.similarity ??= (() => {
 
   return {
     views: window.similarityViews,
-    element, icon, picture, trail, current, ask, back, answered, busy, onAsk, onPreview,
+    element, icon, picture, notice, copyButton, command, unindexed, trail, current, ask, back, answered, busy, onAsk, onPreview,
   };
 })();

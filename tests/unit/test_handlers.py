@@ -303,8 +303,6 @@ def test_without_any_dataset_the_page_shows_how_to_make_one(tmp_path: Path) -> N
     assert opening.info is None
     assert opening.picks == {"dataset": None, "picks": []}
     assert opening.board["state"] == "unindexed"
-    assert "scripts/train.py" in opening.board["commands"][0]
-    assert "indexer sync" in opening.board["commands"][1]
 
 
 def test_an_unreadable_index_is_told_on_opening(
