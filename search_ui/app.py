@@ -21,7 +21,7 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
-STYLES = ("static/page.css", "static/search.css")
+STYLES = ("static/page.css", "static/search.css", "static/figures.css", "static/help.css")
 SCRIPTS = ("static/page.js", "static/views.js")
 
 

@@ -49,6 +49,11 @@ def result_board() -> gr.HTML:
     return _scripted("result_board")
 
 
+def help_page() -> gr.HTML:
+    """What this is, how to choose, and how to do the same elsewhere."""
+    return _scripted("help", template=package_text("components/help.html"))
+
+
 def _scripted(name: str, *, template: str = "<div class='drawn'></div>") -> gr.HTML:
     return gr.HTML(
         html_template=template,
