@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from indexer.catalogue import Catalogues
+from indexer.checkpoints import PublishedCheckpoint, published_checkpoints
 from indexer.encoders import Encoders, check_checkpoint
 from indexer.errors import CheckpointMismatchError, InvalidRequestError, PointNotFoundError
 from indexer.failures import FailurePage, read_ledger
@@ -100,6 +101,10 @@ class Searcher:
             DatasetNotIndexedError: there is none of that name.
         """
         return self._store.describe(dataset)
+
+    def checkpoints(self) -> list[PublishedCheckpoint]:
+        """What the published indexes were made with, by name."""
+        return published_checkpoints(self._folder.checkpoints, self.datasets())
 
     def records(self, dataset: str) -> Iterator[Record]:
         """Every stored image, by id, without vectors."""

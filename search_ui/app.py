@@ -21,8 +21,14 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
-STYLES = ("static/page.css", "static/search.css", "static/figures.css", "static/help.css")
-SCRIPTS = ("static/page.js", "static/views.js")
+STYLES = (
+    "static/page.css",
+    "static/search.css",
+    "static/figures.css",
+    "static/models.css",
+    "static/help.css",
+)
+SCRIPTS = ("static/page.js", "static/views.js", "static/charts.js")
 
 
 def head_html() -> str:

@@ -21,6 +21,8 @@ _ROUTES = re.compile(
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
     | /api/datasets(/[^/]+)?
+    | /api/architectures(/\w+)?
+    | /api/checkpoints(/[\w-]+(/reconstructions)?)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
         | startup-events | app_id/? | cancel | reset/?

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from indexer.catalogue import Catalogue
 from indexer.errors import DatasetNotIndexedError, InvalidRequestError, PointNotFoundError
 from indexer.failures import Failure, FailureLedger, FailurePage
+from indexer.layout import DataFolder
 from indexer.payloads import details_of
 from indexer.reading import MIN_CROP
 from indexer.search import MAX_PAGE, Searcher
@@ -97,6 +98,7 @@ class FakeSearcher(Searcher):
         poolings: Sequence[Pooling] = STANDARD,
     ) -> None:
         self.folder = folder
+        self._folder = DataFolder(folder)
         self.files = {uuid5(NAMESPACE_URL, str(file)): (file, label) for file, label in pictures}
         self.names = list(names)
         self.broken: list[Failure] = []

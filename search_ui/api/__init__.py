@@ -11,12 +11,15 @@ from fastapi.responses import JSONResponse
 
 from indexer.errors import CollectionBusyError, DatasetNotIndexedError, PointNotFoundError
 from indexer.search import Searcher
-from models.errors import SimilarityError, UnreadableImageError
+from models.errors import SimilarityError, UnknownArchitectureError, UnreadableImageError
+from search_ui.api.architectures import architectures_router
+from search_ui.api.checkpoints import checkpoints_router
 from search_ui.api.datasets import datasets_router
 
 STATUS_OF = {
     DatasetNotIndexedError: 404,
     PointNotFoundError: 404,
+    UnknownArchitectureError: 404,
     CollectionBusyError: 503,
 }
 """Of expected errors; 400 for all others."""
@@ -25,6 +28,8 @@ STATUS_OF = {
 def add_api(app: FastAPI, searcher: Searcher) -> None:
     """Give ``app`` the endpoints, answered by ``searcher``."""
     app.include_router(datasets_router(searcher), prefix="/api")
+    app.include_router(architectures_router(), prefix="/api")
+    app.include_router(checkpoints_router(searcher), prefix="/api")
     app.add_exception_handler(SimilarityError, tell)
 
 

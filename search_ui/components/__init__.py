@@ -49,6 +49,11 @@ def result_board() -> gr.HTML:
     return _scripted("result_board")
 
 
+def models_page() -> gr.HTML:
+    """The architectures, drawn from their layers, and the checkpoints that are in use."""
+    return _scripted("models")
+
+
 def help_page() -> gr.HTML:
     """What this is, how to choose, and how to do the same elsewhere."""
     return _scripted("help", template=package_text("components/help.html"))
