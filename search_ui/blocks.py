@@ -31,7 +31,12 @@ class View:
     title: str
 
 
-VIEWS = (View("search", "Search"), View("models", "Models"), View("help", "Help"))
+VIEWS = (
+    View("search", "Search"),
+    View("models", "Models"),
+    View("study", "Study"),
+    View("help", "Help"),
+)
 """In the order of their tabs. Each fills the column ``view-<name>`` of the page."""
 
 
@@ -82,6 +87,8 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
                     board = components.result_board()
             with gr.Column(elem_id="view-models", elem_classes="view"):
                 components.models_page()
+            with gr.Column(elem_id="view-study", elem_classes="view"):
+                components.study_page()
             with gr.Column(elem_id="view-help", elem_classes="view"):
                 components.help_page()
         parts = Parts(searcher, uploads, page, query, picks, settings, board)

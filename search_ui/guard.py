@@ -22,6 +22,7 @@ _ROUTES = re.compile(
     | /media/[^/]+/[^/]+/(thumb|original)
     | /api/datasets(/[^/]+)?
     | /api/architectures(/\w+)?
+    | /api/study(/[^/]+)?
     | /api/checkpoints(/[\w-]+(/reconstructions)?)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css

@@ -11,10 +11,12 @@ from fastapi.responses import JSONResponse
 
 from indexer.errors import CollectionBusyError, DatasetNotIndexedError, PointNotFoundError
 from indexer.search import Searcher
+from indexer.study_results import StudyFolder
 from models.errors import SimilarityError, UnknownArchitectureError, UnreadableImageError
 from search_ui.api.architectures import architectures_router
 from search_ui.api.checkpoints import checkpoints_router
 from search_ui.api.datasets import datasets_router
+from search_ui.api.study import study_router
 
 STATUS_OF = {
     DatasetNotIndexedError: 404,
@@ -25,11 +27,12 @@ STATUS_OF = {
 """Of expected errors; 400 for all others."""
 
 
-def add_api(app: FastAPI, searcher: Searcher) -> None:
-    """Give ``app`` the endpoints, answered by ``searcher``."""
+def add_api(app: FastAPI, searcher: Searcher, study: StudyFolder) -> None:
+    """Give ``app`` the endpoints, answered by ``searcher`` and from the results in ``study``."""
     app.include_router(datasets_router(searcher), prefix="/api")
     app.include_router(architectures_router(), prefix="/api")
     app.include_router(checkpoints_router(searcher), prefix="/api")
+    app.include_router(study_router(study), prefix="/api")
     app.add_exception_handler(SimilarityError, tell)
 
 

@@ -54,6 +54,11 @@ def models_page() -> gr.HTML:
     return _scripted("models")
 
 
+def study_page() -> gr.HTML:
+    """What repeating the study measured, to filter, sort and compare."""
+    return _scripted("study")
+
+
 def help_page() -> gr.HTML:
     """What this is, how to choose, and how to do the same elsewhere."""
     return _scripted("help", template=package_text("components/help.html"))

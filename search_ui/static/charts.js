@@ -40,7 +40,7 @@ Object.assign(window.similarity, (() => {
   const ticks = (low, high, most = 5) => {
     if (!(high > low)) return [low];
     const power = 10 ** Math.floor(Math.log10((high - low) / most));
-    const step = [1, 2, 5, 10, 20].map((factor) => factor * power)
+    const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power)
       .find((candidate) => (high - low) / candidate <= most);
     const first = Math.ceil(low / step - 1e-9);
     const count = Math.floor(high / step + 1e-9) - first + 1;
@@ -71,10 +71,11 @@ Object.assign(window.similarity, (() => {
     d: MARKS[style % STYLES], class: `mark s${style % STYLES}`,
     transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
   });
-  const legend = (names) => element("ul", { class: "legend" }, names.map((name, style) =>
+  const legend = (names, { lines = true } = {}) => element("ul", { class: "legend" }, names.map((name, style) =>
     element("li", {},
       svg("svg", { viewBox: "0 0 26 10", "aria-hidden": "true" },
-        svg("path", { d: "M0 5h26", class: `line s${style % STYLES}` }), mark(style, 13, 5)),
+        lines ? svg("path", { d: "M0 5h26", class: `line s${style % STYLES}` }) : null,
+        mark(style, 13, 5)),
       element("span", {}, name))));
 
   // An interval that holds all of `values`, with a little air.

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from indexer.study_results import StudyFolder
 from models.pooling import STANDARD
 from models.registry import get_architecture, list_models
 from search_ui.api import add_api
@@ -32,7 +33,8 @@ def folder(tmp_path: Path) -> Path:
 def client(tmp_path: Path) -> Iterator[TestClient]:
     pictures = draw_pictures(tmp_path, kinds=1, of_each=2)
     app = FastAPI()
-    add_api(app, FakeSearcher(tmp_path, pictures, names=("hills", "valleys")))
+    searcher = FakeSearcher(tmp_path, pictures, names=("hills", "valleys"))
+    add_api(app, searcher, StudyFolder(tmp_path / "none"))
     with TestClient(app) as client:
         yield client
 
