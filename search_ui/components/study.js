@@ -1,7 +1,7 @@
 const {
-  element: make, svg, notice, command, view, api, note,
-  table, folded, scrolling, figure, significant, ticks, fitted, mark, legend, span, scale, axes,
-  lineChart,
+  element: make, notice, command, view, api, note,
+  table, folded, scrolling, figure, between, significant, legend,
+  lineChart, dots, dotLegend, scatter,
 } = similarity;
 const root = element.querySelector(".drawn");
 const FIGURES = {
@@ -13,8 +13,6 @@ const ROWS_SHOWN = 24;
 const LINES_SHOWN = 6;
 const unique = (values) => [...new Set(values)];
 const count = (value) => (value === null ? "–" : value.toLocaleString("en"));
-const between = ({ value, low, high }, digits = 3) =>
-  `${figure(value, digits)} [${figure(low, digits)}, ${figure(high, digits)}]`;
 const percent = (value) => (value === null ? null : `${(value * 100).toFixed(0)} %`);
 
 // A run's network and training in a few words; what all runs share goes without saying, and what
@@ -77,47 +75,9 @@ const bestOf = (rows, name) => rows.reduce(
   (best, row) => (!best || row.pair.figures[name].value > best.pair.figures[name].value ? row : best),
   null);
 
-const dots = (items, floors, { label }) => {
-  const values = [
-    ...items.flatMap(({ interval, start }) => [interval.low, interval.high, start?.value]),
-    ...floors.map(({ value }) => value),
-  ].filter((value) => value !== undefined);
-  const range = span(values);
-  const at = (value) => `${(((value - range[0]) / (range[1] - range[0])) * 100).toFixed(2)}%`;
-  const item = ({ name, href, detail, interval, start }) => {
-    const track = make("span", { class: "dot-track", "aria-hidden": "true" },
-      floors.map(({ kind, value }) =>
-        make("i", { class: `floor ${kind}`, style: `left: ${at(value)}` })),
-      make("i", { class: "range",
-        style: `left: ${at(interval.low)}; right: calc(100% - ${at(interval.high)})` }),
-      start ? make("i", { class: "dot hollow", style: `left: ${at(start.value)}` }) : null,
-      make("i", { class: "dot", style: `left: ${at(interval.value)}` }));
-    const rest = ` [${figure(interval.low)}, ${figure(interval.high)}]`
-      + (start ? `; untrained ${figure(start.value)}` : "");
-    return make("li", {}, make(href ? "a" : "div",
-      { class: "dot-row", href, title: `${name}, ${detail}: ${figure(interval.value)}${rest}` },
-      make("span", { class: "dot-name" }, name, make("small", {}, detail)), track,
-      make("span", { class: "dot-value" }, figure(interval.value),
-        make("span", { class: "visually-hidden" }, rest))));
-  };
-  return make("div", { class: "dots" },
-    make("ol", { "aria-label": label }, items.map(item)),
-    make("div", { class: "dot-axis", "aria-hidden": "true" },
-      ticks(...range, 4).map((value) => make("i", { style: `left: ${at(value)}` }, significant(value)))),
-    floors.length ? make("p", { class: "quiet" }, floors.map(({ kind, value }) =>
-      `${FLOORS[kind] ?? kind} ${figure(value)}`).join(", ")) : null);
-};
-
-const dotLegend = () => make("ul", { class: "legend" },
-  [["dot", "trained, with its 95 % interval"], ["dot hollow", "the same network untrained"],
-    ["floor colours", "colours only, no network"], ["floor pixels", "raw pixels, no network"]]
-    .map(([kind, text]) => make("li", {},
-      make("span", { class: "dot-sample", "aria-hidden": "true" }, make("i", { class: kind })),
-      make("span", {}, text))));
-
 const floorsOf = (rows, set, name) => Object.keys(FLOORS).map((kind) => {
   const best = bestOf(rows.filter(({ run }) => run.dataset === set && run.floor === kind), name);
-  return best && { kind, value: best.pair.figures[name].value };
+  return best && { kind, name: FLOORS[kind], value: best.pair.figures[name].value };
 }).filter(Boolean);
 
 const setPanel = (set, shown, name, nameOf) => {
@@ -228,35 +188,18 @@ const lossCharts = (shown, nameOf) => {
       { words: 2, label: "Losses" })));
 };
 
-const sizeChart = (set, rows, poolings, name) => {
-  const points = rows.map(({ run, pair }) => ({
-    run, style: poolings.indexOf(pair.pooling), x: pair.vector_size,
-    y: pair.figures[name].value, pair,
-  }));
-  const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
-  const draw = (width) => {
-    const [height, left, bottom] = [210, 54, 36];
-    const [low, high] = [Math.min(...xs), Math.max(...xs)];
-    const x = scale([low / 1.4, high * 1.4], left, width - 14, true);
-    const y = scale(span(ys), height - bottom, 10);
-    return svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-      "aria-label": `${FIGURES[name]} on ${set} by vector size, ${count(low)} to ${count(high)} values: `
-        + `${poolings.map((pooling, style) => {
-          const found = points.filter((point) => point.style === style).map((point) => point.y);
-          return found.length
-            ? `${pooling} ${figure(Math.min(...found))} to ${figure(Math.max(...found))}` : null;
-        }).filter(Boolean).join(", ")}` },
-    axes({ width, height, left, bottom, x, y, xs: unique(xs).sort((a, b) => a - b),
-      ys: ticks(...span(ys)), xTitle: "values, logarithmic", format: significant }),
-    points.map((point) => {
-      const dot = mark(point.style, x(point.x), y(point.y));
-      dot.append(svg("title", {}, `${point.run.arch}, ${point.pair.pooling} ${point.pair.distance}, `
-        + `${count(point.x)} values: ${between(point.pair.figures[name])}`));
-      return dot;
-    }));
-  };
-  return make("figure", { class: "figure" }, make("figcaption", {}, set), fitted(draw));
-};
+const sizeChart = (set, rows, poolings, name) => scatter({
+  title: set, xTitle: "values, logarithmic",
+  summary: `${FIGURES[name]} on ${set} by vector size`,
+  series: poolings.map((pooling) => ({
+    name: pooling,
+    points: rows.filter(({ pair }) => pair.pooling === pooling).map(({ run, pair }) => ({
+      x: pair.vector_size, y: pair.figures[name].value,
+      title: `${run.arch}, ${pooling} ${pair.distance}, ${count(pair.vector_size)} values: `
+        + between(pair.figures[name]),
+    })),
+  })),
+});
 
 const sizeCharts = (shown, sets, name) => {
   const rows = shown.filter(({ run, pair }) => run.kind === "trained" && pair.vector_size);

@@ -33,6 +33,7 @@ Object.assign(window.similarity, (() => {
   // Figures with as many digits as they deserve; "–" for one that is not known.
   const figure = (value, digits = 3) =>
     (value === null || value === undefined ? "–" : value.toFixed(digits));
+  const between = ({ value, low, high }) => `${figure(value)} [${figure(low)}, ${figure(high)}]`;
   const significant = (value) =>
     (value === null || value === undefined ? "–" : String(Number(value.toPrecision(4))));
 
@@ -138,8 +139,73 @@ Object.assign(window.similarity, (() => {
       element("figcaption", {}, title), legend(drawn.map(({ name }) => name)), fitted(draw));
   };
 
+  // Values with their intervals, one a line. items: [{name, detail, href, interval, start}], where
+  // `start` is what the value has to beat; floors: [{kind, name, value}], lines through all of them.
+  const dots = (items, floors, { label }) => {
+    const range = span([
+      ...items.flatMap(({ interval, start }) => [interval.low, interval.high, start?.value]),
+      ...floors.map(({ value }) => value),
+    ].filter((value) => value !== undefined));
+    const at = (value) => `${(((value - range[0]) / (range[1] - range[0])) * 100).toFixed(2)}%`;
+    const item = ({ name, href, detail, interval, start }) => {
+      const track = element("span", { class: "dot-track", "aria-hidden": "true" },
+        floors.map(({ kind, value }) =>
+          element("i", { class: `floor ${kind}`, style: `left: ${at(value)}` })),
+        element("i", { class: "range",
+          style: `left: ${at(interval.low)}; right: calc(100% - ${at(interval.high)})` }),
+        start ? element("i", { class: "dot hollow", style: `left: ${at(start.value)}` }) : null,
+        element("i", { class: "dot", style: `left: ${at(interval.value)}` }));
+      const rest = ` [${figure(interval.low)}, ${figure(interval.high)}]`
+        + (start ? `; untrained ${figure(start.value)}` : "");
+      return element("li", {}, element(href ? "a" : "div",
+        { class: "dot-row", href, title: `${name}, ${detail}: ${figure(interval.value)}${rest}` },
+        element("span", { class: "dot-name" }, name, element("small", {}, detail)), track,
+        element("span", { class: "dot-value" }, figure(interval.value),
+          element("span", { class: "visually-hidden" }, rest))));
+    };
+    return element("div", { class: "dots" },
+      element("ol", { "aria-label": label }, items.map(item)),
+      element("div", { class: "dot-axis", "aria-hidden": "true" }, ticks(...range, 4).map((value) =>
+        element("i", { style: `left: ${at(value)}` }, significant(value)))),
+      floors.length ? element("p", { class: "quiet" },
+        floors.map(({ name, value }) => `${name} ${figure(value)}`).join(", ")) : null);
+  };
+
+  const dotLegend = () => element("ul", { class: "legend" },
+    [["dot", "trained, with its 95 % interval"], ["dot hollow", "the same network untrained"],
+      ["floor colours", "colours only, no network"], ["floor pixels", "raw pixels, no network"]]
+      .map(([kind, text]) => element("li", {},
+        element("span", { class: "dot-sample", "aria-hidden": "true" }, element("i", { class: kind })),
+        element("span", {}, text))));
+
+  // Points over a logarithmic x. series: [{name, points: [{x, y, title}]}].
+  const scatter = ({ title, summary, xTitle, series }) => {
+    const all = series.flatMap(({ points }) => points);
+    const xs = [...new Set(all.map(({ x }) => x))].sort((a, b) => a - b);
+    const ySpan = span(all.map(({ y }) => y));
+    const told = series.filter(({ points }) => points.length).map(({ name, points }) => {
+      const ys = points.map(({ y }) => y);
+      return `${name} ${figure(Math.min(...ys))} to ${figure(Math.max(...ys))}`;
+    });
+    const draw = (width) => {
+      const [height, left, bottom] = [210, 54, 36];
+      const x = scale([xs[0] / 1.4, xs.at(-1) * 1.4], left, width - 14, true);
+      const y = scale(ySpan, height - bottom, 10);
+      return svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
+        "aria-label": `${summary}, ${xs[0]} to ${xs.at(-1)}: ${told.join(", ")}` },
+      axes({ width, height, left, bottom, x, y, xs, ys: ticks(...ySpan), xTitle,
+        format: significant }),
+      series.map(({ points }, style) => points.map((point) => {
+        const dot = mark(style, x(point.x), y(point.y));
+        dot.append(svg("title", {}, point.title));
+        return dot;
+      })));
+    };
+    return element("figure", { class: "figure" }, element("figcaption", {}, title), fitted(draw));
+  };
+
   return {
-    svg, scrolling, table, folded, figure, significant, ticks, fitted, mark, legend, span, scale,
-    axes, lineChart,
+    svg, scrolling, table, folded, figure, between, significant, legend, lineChart, dots, dotLegend,
+    scatter,
   };
 })());
