@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from pathlib import PurePath
 from typing import Annotated, Self
 
@@ -16,17 +15,13 @@ from models.checkpoint import CheckpointInfo
 from search_ui.media import ASK_AGAIN, NO_SCRIPTS
 
 
-def finite(value: object) -> object:
-    """None for what JSON cannot say: a loss may be NaN or infinite."""
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
 def last_part(value: object) -> object:
     """A folder or file without its place on the server."""
     return PurePath(value).name if isinstance(value, str) else value
 
 
-Figure = Annotated[float | None, BeforeValidator(finite)]
+Figure = float | None
+"""A loss that is NaN or infinite, which JSON cannot say, is sent as null."""
 Words = Annotated[str | None, BeforeValidator(last_part)]
 
 

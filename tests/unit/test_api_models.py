@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from math import nan
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -120,9 +120,9 @@ def test_no_path_of_the_server_is_told(client: TestClient, folder: Path) -> None
 
 
 def test_a_loss_that_is_no_number_is_null(client: TestClient, folder: Path) -> None:
-    describe_checkpoint(folder, losses=[0.5, nan])
+    describe_checkpoint(folder, losses=[0.5, nan, inf])
     history = client.get(f"/api/checkpoints/{NAME}").json()["training"]["history"]
-    assert [epoch["validation_loss"] for epoch in history] == [0.5, None]
+    assert [epoch["validation_loss"] for epoch in history] == [0.5, None, None]
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"format_version": 99}'])
