@@ -26,13 +26,22 @@ from search_ui.theme import make_theme
 MAX_UPLOAD = "50mb"
 STYLES = (
     "static/page.css",
+    "static/dialogs.css",
     "static/search.css",
     "static/figures.css",
     "static/models.css",
     "static/study.css",
     "static/help.css",
 )
-SCRIPTS = ("static/page.js", "static/views.js", "static/charts.js")
+SCRIPTS = (
+    "static/page.js",
+    "static/views.js",
+    "static/question.js",
+    "static/details.js",
+    "static/crop.js",
+    "static/camera.js",
+    "static/charts.js",
+)
 
 
 def head_html() -> str:
@@ -73,7 +82,8 @@ def make_app(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
-    add_api(app, searcher, StudyFolder(study_dir or Settings().study_dir))
+    study = StudyFolder(study_dir or Settings().study_dir)
+    add_api(app, searcher, uploads=upload_folder(), study=study)
     if builder is not None:
         app.include_router(build_router(builder))
 

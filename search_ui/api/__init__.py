@@ -6,7 +6,10 @@ expected error is ``{"detail": "one line"}``.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from indexer.errors import CollectionBusyError, DatasetNotIndexedError, PointNotFoundError
@@ -16,7 +19,11 @@ from models.errors import SimilarityError, UnknownArchitectureError, UnreadableI
 from search_ui.api.architectures import architectures_router
 from search_ui.api.checkpoints import checkpoints_router
 from search_ui.api.datasets import datasets_router
+from search_ui.api.details import details_router
+from search_ui.api.images import images_router
+from search_ui.api.search import search_router
 from search_ui.api.study import study_router
+from search_ui.queries import what_is_wrong
 
 STATUS_OF = {
     DatasetNotIndexedError: 404,
@@ -27,19 +34,40 @@ STATUS_OF = {
 """Of expected errors; 400 for all others."""
 
 
-def add_api(app: FastAPI, searcher: Searcher, study: StudyFolder) -> None:
-    """Give ``app`` the endpoints, answered by ``searcher`` and from the results in ``study``."""
-    app.include_router(datasets_router(searcher), prefix="/api")
-    app.include_router(architectures_router(), prefix="/api")
-    app.include_router(checkpoints_router(searcher), prefix="/api")
-    app.include_router(study_router(study), prefix="/api")
+def add_api(app: FastAPI, searcher: Searcher, *, uploads: Path, study: StudyFolder) -> None:
+    """Give ``app`` the endpoints.
+
+    Args:
+        app: gets them.
+        searcher: answers.
+        uploads: folder of uploaded files.
+        study: results of the study.
+    """
+    routers = (
+        datasets_router(searcher),
+        images_router(searcher),
+        details_router(searcher),
+        search_router(searcher, uploads),
+        architectures_router(),
+        checkpoints_router(searcher),
+        study_router(study),
+    )
+    for router in routers:
+        app.include_router(router, prefix="/api")
     app.add_exception_handler(SimilarityError, tell)
+    app.add_exception_handler(RequestValidationError, tell_what_is_wrong)
 
 
 def tell(_: Request, error: Exception) -> JSONResponse:
     """One line about what went wrong."""
     status = next((code for kind, code in STATUS_OF.items() if isinstance(error, kind)), 400)
     return JSONResponse({"detail": told(error)}, status)
+
+
+def tell_what_is_wrong(_: Request, error: Exception) -> JSONResponse:
+    """One line about the first value that is not as described."""
+    assert isinstance(error, RequestValidationError)
+    return JSONResponse({"detail": what_is_wrong(error.errors())}, 422)
 
 
 def told(error: Exception) -> str:
