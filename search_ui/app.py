@@ -21,8 +21,15 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
-STYLES = ("static/page.css", "static/search.css")
-SCRIPTS = ("static/page.js", "static/views.js")
+STYLES = ("static/page.css", "static/dialogs.css", "static/search.css")
+SCRIPTS = (
+    "static/page.js",
+    "static/views.js",
+    "static/question.js",
+    "static/details.js",
+    "static/crop.js",
+    "static/camera.js",
+)
 
 
 def head_html() -> str:
@@ -57,7 +64,7 @@ def make_app(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
-    add_api(app, searcher)
+    add_api(app, searcher, upload_folder())
     if builder is not None:
         app.include_router(build_router(builder))
 

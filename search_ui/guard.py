@@ -20,7 +20,8 @@ _ROUTES = re.compile(
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
-    | /api/datasets(/[^/]+)?
+    | /api/datasets(/[^/]+(/sample | /labels | /formats | /images(/[^/]+)?)?)?
+    | /api/search(/upload)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
         | startup-events | app_id/? | cancel | reset/?
@@ -28,6 +29,9 @@ _ROUTES = re.compile(
     """,
     re.VERBOSE,
 )
+
+# Of what is sent to /api; Gradio counts for itself. A little more than the largest picture.
+_MAX_BODY = 51 * 1024 * 1024
 
 _HEADERS = {
     # Gradio starts from inline scripts and builds its templates at run time. Nothing is loaded
@@ -38,6 +42,7 @@ _HEADERS = {
             "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
+            "media-src 'self' blob: mediastream:",
             "font-src 'self' data:",
             "object-src 'none'",
             "base-uri 'self'",
@@ -45,6 +50,8 @@ _HEADERS = {
             "frame-ancestors 'none'",
         )
     ),
+    # The query may come from the camera.
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -97,7 +104,18 @@ class Guard:
             return PlainTextResponse("requests from other sites are refused", 403)
         if not _ROUTES.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
             return PlainTextResponse("not found", 404)
-        return None
+        return _refused_body(headers) if "/api/" in scope["path"] else None
+
+
+def _refused_body(headers: Headers) -> PlainTextResponse | None:
+    """A body is read to its end before anything looks at it: its length has to be told first."""
+    if "transfer-encoding" in headers:
+        return PlainTextResponse("send the length of the content", 411)
+    length = headers.get("content-length", "0")
+    # The server has refused what is no number.
+    if int(length) > _MAX_BODY:
+        return PlainTextResponse(f"larger than {_MAX_BODY:,} bytes", 413)
+    return None
 
 
 def _host_name(host: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
+from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from indexer.search import Searcher
-from indexer.types import DatasetInfo
+from indexer.types import DatasetInfo, ImageDetails
+from search_ui.media import file_name, thumb_url
+
+MAX_SAMPLE = 100
 
 
 class Dataset(BaseModel):
@@ -42,6 +46,27 @@ class Dataset(BaseModel):
         )
 
 
+class Sample(BaseModel):
+    """An image to start from; ``thumb`` is an address relative to the page."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    name: str
+    label: str | None
+    thumb: str
+
+    @classmethod
+    def of(cls, info: DatasetInfo, image: ImageDetails) -> Self:
+        """What of ``image`` is told."""
+        return cls(
+            id=image.id,
+            name=file_name(image.path),
+            label=image.label,
+            thumb=thumb_url(info, image.id),
+        )
+
+
 def datasets_router(searcher: Searcher) -> APIRouter:
     """The datasets."""
     router = APIRouter(prefix="/datasets", tags=["datasets"])
@@ -55,5 +80,13 @@ def datasets_router(searcher: Searcher) -> APIRouter:
     def describe(dataset: str) -> Dataset:
         """One dataset."""
         return Dataset.of(searcher.describe(dataset))
+
+    @router.get("/{dataset}/sample")
+    def sample(
+        dataset: str, count: Annotated[int, Query(ge=1, le=MAX_SAMPLE)] = 10
+    ) -> list[Sample]:
+        """Images to start from, spread over the labels; the same ones every time."""
+        info = searcher.describe(dataset)
+        return [Sample.of(info, image) for image in searcher.sample(dataset, count)]
 
     return router

@@ -4,10 +4,12 @@ Object.assign(window.similarity, (() => {
   const { views } = window.similarity;
   const names = views.map(({ name }) => name);
   const handlers = new Map();
+  const keepers = new Map();
   const routeListeners = [];
   const datasetListeners = [];
   let known = null;
   let choice = null;
+  let trouble = null;
 
   const route = () => {
     const [name, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
@@ -16,7 +18,9 @@ Object.assign(window.similarity, (() => {
   };
 
   const address = (view, params) => {
-    const query = new URLSearchParams(params).toString();
+    // Commas and slashes may stand in a fragment as they are.
+    const query = new URLSearchParams(params).toString()
+      .replaceAll("%2C", ",").replaceAll("%2F", "/");
     return query ? `#/${view}?${query}` : `#/${view}`;
   };
 
@@ -43,9 +47,11 @@ Object.assign(window.similarity, (() => {
   window.addEventListener("hashchange", render);
 
   // `show(params)` runs whenever the view is visited, its dataset changes, or the list of datasets
-  // is new; a view draws itself then, and not before.
-  const view = (name, show) => {
+  // is new; a view draws itself then, and not before. `keep(dataset)` gives what of its address
+  // still holds for another dataset.
+  const view = (name, show, { keep = () => ({}) } = {}) => {
     handlers.set(name, show);
+    keepers.set(name, keep);
     if (known && route().view === name) show(route().params);
   };
 
@@ -64,6 +70,8 @@ Object.assign(window.similarity, (() => {
   };
 
   const chosen = () => choice;
+  // Why there is no list of datasets, if there is none.
+  const problem = () => trouble;
 
   const follow = (name) => {
     const named = known?.find((dataset) => dataset.name === name);
@@ -73,13 +81,19 @@ Object.assign(window.similarity, (() => {
   const choose = (name) => {
     if (name === choice?.name) return;
     follow(name);
-    go(route().view, { dataset: name });
+    const params = new URLSearchParams(keepers.get(route().view)?.(choice));
+    params.set("dataset", name);
+    go(route().view, params);
     datasetListeners.forEach((listener) => listener(known));
   };
 
   // Reads the list of datasets again, such as when one was built.
   const refreshDatasets = async () => {
-    known = await api("datasets").catch(() => known ?? []);
+    trouble = null;
+    known = await api("datasets").catch((error) => {
+      trouble = error.message;
+      return known ?? [];
+    });
     choice = known.find(({ name }) => name === choice?.name) ?? known[0] ?? null;
     render();
     datasetListeners.forEach((listener) => listener(known));
@@ -97,6 +111,6 @@ Object.assign(window.similarity, (() => {
 
   refreshDatasets();
   return {
-    route, go, note, view, api, chosen, choose, refreshDatasets, onDatasets, onRoute,
+    route, go, note, view, api, chosen, problem, choose, refreshDatasets, onDatasets, onRoute,
   };
 })());

@@ -27,7 +27,8 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *camera]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
@@ -83,6 +84,7 @@ def open_page(
         viewport: dict[str, int] = DESKTOP,
         dark: bool = False,
         touch: bool = False,
+        at: str = "",
     ) -> Page:
         context = browser.new_context(
             viewport=viewport, color_scheme="dark" if dark else "light", has_touch=touch
@@ -93,7 +95,7 @@ def open_page(
         # Playwright marks its handlers, which a method of a list does not allow.
         seen.page.on("pageerror", lambda error: seen.errors.append(error))  # noqa: PLW0108
         seen.page.route("**/*", lambda route: keep_home(route, seen.foreign))
-        seen.page.goto(serve(source))
+        seen.page.goto(f"{serve(source)}/{at}")
         seen.page.wait_for_function("document.documentElement.dataset.ready === '1'")
         return seen.page
 
