@@ -46,7 +46,7 @@ class Duplicate:
     Attributes:
         id: which.
         bits: in how many bits its hash differs from that of the first of the set.
-        same_file: it is that one, byte by byte.
+        same_file: it is, byte by byte, one that comes before it in the set.
     """
 
     id: UUID
@@ -94,8 +94,10 @@ class HashedImages:
         """The images at ``places``, compared with the first of them."""
         first = places[0]
         bits = np.bitwise_count(self.hashes[places] ^ self.hashes[first]).tolist()
-        same = (self.contents[places] == self.contents[first]).tolist()
         ids = [UUID(bytes=id.tobytes()) for id in self.ids[places]]
+        contents = (content.tobytes() for content in self.contents[places])
+        seen: dict[bytes, int] = {}
+        same = [seen.setdefault(content, place) != place for place, content in enumerate(contents)]
         return tuple(map(Duplicate, ids, bits, same))
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from indexer.errors import InvalidRequestError
 from indexer.groups import (
     Agreement,
+    Example,
     Group,
     GroupingMethod,
     GroupingSummary,
@@ -105,7 +106,7 @@ def find_groups(
         fingerprint=info.fingerprint,
         method=method,
         pooling=pooling,
-        groups=tuple(_groups(rows, numbers, payloads)),
+        groups=tuple(_groups(rows, numbers, ids, payloads)),
         outside=int((~grouped).sum()),
         silhouette=_silhouette(rows[grouped], numbers[grouped], seed),
         agreement=_agreement(numbers, labels),
@@ -250,7 +251,10 @@ def _by_size(found: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _groups(
-    rows: NDArray[np.float32], numbers: NDArray[np.intp], facts: Sequence[_Facts]
+    rows: NDArray[np.float32],
+    numbers: NDArray[np.intp],
+    ids: Sequence[UUID],
+    facts: Sequence[_Facts],
 ) -> Iterator[Group]:
     for number in range(1, int(numbers.max(initial=0)) + 1):
         inside = np.flatnonzero(numbers == number)
@@ -259,8 +263,8 @@ def _groups(
         yield Group(
             number,
             len(inside),
-            tuple(facts[index].path for index in _spread(outwards)),
-            _frequent(facts[index].label for index in inside),
+            tuple(Example(ids[index], facts[index].path) for index in _spread(outwards)),
+            _frequent(facts[index].label for index in inside.tolist()),
         )
 
 

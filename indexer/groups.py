@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 from indexer.layout import write_atomically
 from models.pooling import Pooling
@@ -44,25 +45,33 @@ class LabelShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """An image to know a group by: its id and relative path."""
+
+    id: UUID
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """One group.
 
     Attributes:
         number: from 1, the largest group first; what the payload field ``group`` holds.
         images: how many.
-        examples: paths of images to know it by: the one nearest to the middle of the group, its
+        examples: images to know it by: the one nearest to the middle of the group, its
             representative, then others from there to the edge.
         labels: the most frequent ones in it, most frequent first; empty where there are none.
     """
 
     number: int
     images: int
-    examples: tuple[str, ...]
+    examples: tuple[Example, ...]
     labels: tuple[LabelShare, ...]
 
     @property
-    def representative(self) -> str:
-        """Path of the image nearest to the middle."""
+    def representative(self) -> Example:
+        """The image nearest to the middle."""
         return self.examples[0]
 
 
@@ -146,13 +155,13 @@ def read_summary(path: Path) -> GroupingSummary | None:
 def write_summary(path: Path, summary: GroupingSummary) -> None:
     """Replace the summary in ``path``."""
     content = {"format": FORMAT, "grouping": asdict(summary)}
-    write_atomically(path, json.dumps(content, indent=1).encode())
+    write_atomically(path, json.dumps(content, indent=1, default=str).encode())
 
 
 def _group(values: Mapping[str, Any]) -> Group:
     return Group(
         number=int(values["number"]),
         images=int(values["images"]),
-        examples=tuple(values["examples"]),
+        examples=tuple(Example(UUID(one["id"]), one["path"]) for one in values["examples"]),
         labels=tuple(LabelShare(**share) for share in values["labels"]),
     )

@@ -21,7 +21,13 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
-STYLES = ("static/page.css", "static/dialogs.css", "static/search.css")
+STYLES = (
+    "static/page.css",
+    "static/dialogs.css",
+    "static/search.css",
+    "static/gallery.css",
+    "static/groups.css",
+)
 SCRIPTS = (
     "static/page.js",
     "static/views.js",
@@ -29,6 +35,8 @@ SCRIPTS = (
     "static/details.js",
     "static/crop.js",
     "static/camera.js",
+    "static/gallery.js",
+    "static/work.js",
 )
 
 
@@ -64,7 +72,7 @@ def make_app(
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
-    add_api(app, searcher, upload_folder())
+    add_api(app, searcher, upload_folder(), builder)
     if builder is not None:
         app.include_router(build_router(builder))
 

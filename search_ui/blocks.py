@@ -26,7 +26,7 @@ class View:
     title: str
 
 
-VIEWS = (View("search", "Search"),)
+VIEWS = (View("search", "Search"), View("browse", "Browse"), View("groups", "Groups"))
 """In the order of their tabs. Each fills the column ``view-<name>`` of the page."""
 
 
@@ -48,6 +48,10 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
                     components.search_settings()
                 with gr.Column(elem_id="main"):
                     board = components.result_board()
+            with gr.Column(elem_id="view-browse", elem_classes="view"):
+                components.browse()
+            with gr.Column(elem_id="view-groups", elem_classes="view"):
+                components.groups()
         page.load(None, js=_READY, api_visibility="private")
         _bind_search(searcher, uploads, query, board)
     return page

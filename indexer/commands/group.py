@@ -87,7 +87,7 @@ def _print(grouping: GroupingSummary) -> None:
             str(group.number),
             str(group.images),
             ", ".join(f"{one.label} {one.share:.0%}" for one in group.labels) or "-",
-            group.representative,
+            group.representative.path,
         )
         for group in grouping.groups
     ]

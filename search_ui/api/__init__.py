@@ -17,23 +17,39 @@ from indexer.search import Searcher
 from models.errors import SimilarityError, UnreadableImageError
 from search_ui.api.datasets import datasets_router
 from search_ui.api.details import details_router
+from search_ui.api.duplicates import duplicates_router
+from search_ui.api.failures import failures_router
+from search_ui.api.groups import groups_router
 from search_ui.api.images import images_router
 from search_ui.api.search import search_router
+from search_ui.builds import Builder
+from search_ui.jobs import JobRunningError
 from search_ui.queries import what_is_wrong
+from search_ui.upkeep import NotAllowedError
 
 STATUS_OF = {
     DatasetNotIndexedError: 404,
     PointNotFoundError: 404,
     CollectionBusyError: 503,
+    JobRunningError: 409,
+    NotAllowedError: 403,
 }
 """Of expected errors; 400 for all others."""
 
 
-def add_api(app: FastAPI, searcher: Searcher, uploads: Path) -> None:
-    """Give ``app`` the endpoints, answered by ``searcher``; uploads lie in ``uploads``."""
+def add_api(
+    app: FastAPI, searcher: Searcher, uploads: Path, builder: Builder | None = None
+) -> None:
+    """Give ``app`` the endpoints, answered by ``searcher``; uploads lie in ``uploads``.
+
+    Without a ``builder`` nothing can be started.
+    """
     app.include_router(datasets_router(searcher), prefix="/api")
     app.include_router(images_router(searcher), prefix="/api")
     app.include_router(details_router(searcher), prefix="/api")
+    app.include_router(failures_router(searcher, builder), prefix="/api")
+    app.include_router(groups_router(searcher, builder), prefix="/api")
+    app.include_router(duplicates_router(searcher), prefix="/api")
     app.include_router(search_router(searcher, uploads), prefix="/api")
     app.add_exception_handler(SimilarityError, tell)
     app.add_exception_handler(RequestValidationError, tell_what_is_wrong)

@@ -117,6 +117,11 @@ def test_plain_images_share_a_hash_and_are_only_found_as_copies_of_a_file() -> N
     assert found.sets[0][1].same_file
 
 
+def test_a_file_that_comes_again_is_told_even_where_the_first_is_another() -> None:
+    found = find_duplicates(hashed([0xFFFF, 0xFFFE, 0xFFFE, 0xFFFE], [9, 7, 8, 7]), bits=2)
+    assert [one.same_file for one in found.sets[0]] == [False, False, False, True]
+
+
 @pytest.mark.parametrize(("colour", "is_plain"), [((200, 30, 30), True), (None, False)])
 def test_one_colour_all_over_is_plain_and_a_picture_is_not(
     colour: tuple[int, int, int] | None, is_plain: bool
@@ -153,7 +158,7 @@ def data(tmp_path: Path) -> Path:
     """A picture as it came, half as large, as a JPEG, and copied; and another picture."""
     picture, other = draw_hills(0.3, 5, size=256), draw_hills(0.7, 9, size=256)
     (tmp_path / "pets").mkdir()
-    picture.save(tmp_path / "pets/original.png")
+    picture.save(tmp_path / "pets/original.png", compress_level=0)
     picture.resize((128, 128)).save(tmp_path / "pets/half.png")
     picture.save(tmp_path / "pets/jpeg.jpg", quality=40)
     (tmp_path / "pets/copy.png").write_bytes((tmp_path / "pets/original.png").read_bytes())
@@ -197,7 +202,7 @@ def test_the_command_lists_a_smaller_a_recompressed_and_a_copied_picture_largest
     (images,) = shown["sets"]
     assert {image["path"] for image in images[:2]} == {"copy.png", "original.png"}
     assert [image["path"] for image in images[2:]] == ["jpeg.jpg", "half.png"]
-    assert [image["same_file"] for image in images] == [True, True, False, False]
+    assert [image["same_file"] for image in images] == [False, True, False, False]
     assert UUID(images[0]["id"]) == point_id("pets", images[0]["path"])
     assert main(arguments) == 0
     printed = capsys.readouterr()

@@ -77,7 +77,7 @@ def test_groups_are_the_bundles_of_like_vectors_largest_first(
         (number, images, (LabelShare(kind, 1.0),))
         for number, (kind, images) in enumerate(IMAGES.items(), 1)
     ]
-    assert [group.representative.split("/")[0] for group in grouping.groups] == list(IMAGES)
+    assert [group.representative.path.split("/")[0] for group in grouping.groups] == list(IMAGES)
     assert (grouping.outside, len(found.members)) == (0, 90)
     assert grouping.silhouette is not None
     assert grouping.silhouette > 0.6
@@ -120,7 +120,7 @@ def test_without_labels_groups_are_named_by_their_representative_alone(data: Pat
         grouping = find_groups(store, "pets").summary
     assert grouping.agreement is None
     assert {group.labels for group in grouping.groups} == {()}
-    assert [group.representative.split("/")[0] for group in grouping.groups] == list(IMAGES)
+    assert [group.representative.path.split("/")[0] for group in grouping.groups] == list(IMAGES)
 
 
 def test_equal_seeds_give_equal_groups_whatever_the_length_of_vectors(
@@ -140,14 +140,17 @@ def test_a_group_is_known_by_different_images_from_its_middle_to_its_edge(
 ) -> None:
     vectors = {point.payload["path"]: point.vectors[Pooling.FLATTEN] for point in points()}
     for group in find_groups(store, "pets").summary.groups:
-        kind = group.examples[0].split("/")[0]
+        kind = group.representative.path.split("/")[0]
         inside = np.stack([v / np.linalg.norm(v) for p, v in vectors.items() if kind in str(p)])
         middle = inside.mean(axis=0)
         distances = [
-            np.linalg.norm(vectors[path] / np.linalg.norm(vectors[path]) - middle)
-            for path in group.examples
+            np.linalg.norm(vectors[one.path] / np.linalg.norm(vectors[one.path]) - middle)
+            for one in group.examples
         ]
         assert len(set(group.examples)) == EXAMPLES
+        assert {one.id for one in group.examples} == {
+            point_id("pets", one.path) for one in group.examples
+        }
         assert distances[0] < np.median(np.linalg.norm(inside - middle, axis=1)) < distances[-1]
 
 
@@ -162,7 +165,7 @@ def test_the_labels_of_a_mixed_group_come_with_their_shares_of_all_its_images(
     with closing(open_store(Settings(data))) as store:
         publish(store, mixed + points()[40:])
         groups = find_groups(store, "pets", count=3).summary.groups
-    ants = next(group for group in groups if group.examples[0].startswith("cat"))
+    ants = next(group for group in groups if group.representative.path.startswith("cat"))
     assert [(one.label, round(one.share * 30)) for one in ants.labels] == [
         ("bee", 10),
         ("ant", 5),
