@@ -28,6 +28,8 @@ STYLES = (
     "static/page.css",
     "static/dialogs.css",
     "static/search.css",
+    "static/gallery.css",
+    "static/groups.css",
     "static/figures.css",
     "static/models.css",
     "static/study.css",
@@ -40,6 +42,8 @@ SCRIPTS = (
     "static/details.js",
     "static/crop.js",
     "static/camera.js",
+    "static/gallery.js",
+    "static/work.js",
     "static/charts.js",
 )
 
@@ -83,7 +87,7 @@ def make_app(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
     study = StudyFolder(study_dir or Settings().study_dir)
-    add_api(app, searcher, uploads=upload_folder(), study=study)
+    add_api(app, searcher, uploads=upload_folder(), study=study, builder=builder)
     if builder is not None:
         app.include_router(build_router(builder))
 

@@ -29,6 +29,8 @@ class View:
 
 VIEWS = (
     View("search", "Search"),
+    View("browse", "Browse"),
+    View("groups", "Groups"),
     View("models", "Models"),
     View("study", "Study"),
     View("help", "Help"),
@@ -54,6 +56,10 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
                     components.search_settings()
                 with gr.Column(elem_id="main"):
                     board = components.result_board()
+            with gr.Column(elem_id="view-browse", elem_classes="view"):
+                components.browse()
+            with gr.Column(elem_id="view-groups", elem_classes="view"):
+                components.groups()
             with gr.Column(elem_id="view-models", elem_classes="view"):
                 components.models_page()
             with gr.Column(elem_id="view-study", elem_classes="view"):

@@ -23,7 +23,8 @@ _ROUTES = re.compile(
     | /api/architectures(/\w+)?
     | /api/study(/[^/]+)?
     | /api/checkpoints(/[\w-]+(/reconstructions)?)?
-    | /api/datasets(/[^/]+(/sample | /labels | /formats | /images(/[^/]+)?)?)?
+    | /api/datasets(/[^/]+(/sample | /images(/[^/]+)?)?)?
+    | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
     | /api/search(/upload)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css

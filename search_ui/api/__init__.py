@@ -20,21 +20,36 @@ from search_ui.api.architectures import architectures_router
 from search_ui.api.checkpoints import checkpoints_router
 from search_ui.api.datasets import datasets_router
 from search_ui.api.details import details_router
+from search_ui.api.duplicates import duplicates_router
+from search_ui.api.failures import failures_router
+from search_ui.api.groups import groups_router
 from search_ui.api.images import images_router
 from search_ui.api.search import search_router
 from search_ui.api.study import study_router
+from search_ui.builds import Builder
+from search_ui.jobs import JobRunningError
 from search_ui.queries import what_is_wrong
+from search_ui.upkeep import NotAllowedError
 
 STATUS_OF = {
     DatasetNotIndexedError: 404,
     PointNotFoundError: 404,
     UnknownArchitectureError: 404,
     CollectionBusyError: 503,
+    JobRunningError: 409,
+    NotAllowedError: 403,
 }
 """Of expected errors; 400 for all others."""
 
 
-def add_api(app: FastAPI, searcher: Searcher, *, uploads: Path, study: StudyFolder) -> None:
+def add_api(
+    app: FastAPI,
+    searcher: Searcher,
+    *,
+    uploads: Path,
+    study: StudyFolder,
+    builder: Builder | None = None,
+) -> None:
     """Give ``app`` the endpoints.
 
     Args:
@@ -42,11 +57,15 @@ def add_api(app: FastAPI, searcher: Searcher, *, uploads: Path, study: StudyFold
         searcher: answers.
         uploads: folder of uploaded files.
         study: results of the study.
+        builder: starts what takes long; without it nothing can be started.
     """
     routers = (
         datasets_router(searcher),
         images_router(searcher),
         details_router(searcher),
+        failures_router(searcher, builder),
+        groups_router(searcher, builder),
+        duplicates_router(searcher),
         search_router(searcher, uploads),
         architectures_router(),
         checkpoints_router(searcher),

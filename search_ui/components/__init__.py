@@ -69,6 +69,16 @@ def result_board() -> gr.HTML:
     return _scripted("result_board")
 
 
+def browse() -> gr.HTML:
+    """The dataset in pages, and its files that could not be read."""
+    return _scripted("browse")
+
+
+def groups() -> gr.HTML:
+    """Groups of images that look alike, and sets of near-identical ones."""
+    return _scripted("groups")
+
+
 def models_page() -> gr.HTML:
     """The architectures, drawn from their layers, and the checkpoints that are in use."""
     return _scripted("models")
