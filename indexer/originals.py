@@ -31,7 +31,7 @@ class Originals:
         if not path.is_relative_to(root) or not path.is_file():
             raise PointNotFoundError(
                 f"the file {record.payload['path']!r} of dataset {info.name!r} is not in its "
-                "folder any more; `python -m indexer sync` brings the index in line with the folder"
+                "folder any more; `python -m indexer sync` brings the index in line with it"
             )
         return path
 

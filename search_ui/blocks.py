@@ -27,7 +27,14 @@ class View:
     title: str
 
 
-VIEWS = (View("search", "Search"),)
+VIEWS = (
+    View("search", "Search"),
+    View("browse", "Browse"),
+    View("groups", "Groups"),
+    View("models", "Models"),
+    View("study", "Study"),
+    View("help", "Help"),
+)
 """In the order of their tabs. Each fills the column ``view-<name>`` of the page."""
 
 
@@ -49,6 +56,16 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
                     components.search_settings()
                 with gr.Column(elem_id="main"):
                     board = components.result_board()
+            with gr.Column(elem_id="view-browse", elem_classes="view"):
+                components.browse()
+            with gr.Column(elem_id="view-groups", elem_classes="view"):
+                components.groups()
+            with gr.Column(elem_id="view-models", elem_classes="view"):
+                components.models_page()
+            with gr.Column(elem_id="view-study", elem_classes="view"):
+                components.study_page()
+            with gr.Column(elem_id="view-help", elem_classes="view"):
+                components.help_page()
         page.load(None, js=_READY, api_visibility="private")
         _bind_search(searcher, uploads, query, board)
         add_client_api(searcher, uploads)

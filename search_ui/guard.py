@@ -20,7 +20,11 @@ _ROUTES = re.compile(
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
-    | /api/datasets(/[^/]+(/sample | /labels | /formats | /images(/[^/]+)?)?)?
+    | /api/architectures(/\w+)?
+    | /api/study(/[^/]+)?
+    | /api/checkpoints(/[\w-]+(/reconstructions)?)?
+    | /api/datasets(/[^/]+(/sample | /images(/[^/]+)?)?)?
+    | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
     | /api/search(/upload)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css

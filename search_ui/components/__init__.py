@@ -69,6 +69,31 @@ def result_board() -> gr.HTML:
     return _scripted("result_board")
 
 
+def browse() -> gr.HTML:
+    """The dataset in pages, and its files that could not be read."""
+    return _scripted("browse")
+
+
+def groups() -> gr.HTML:
+    """Groups of images that look alike, and sets of near-identical ones."""
+    return _scripted("groups")
+
+
+def models_page() -> gr.HTML:
+    """The architectures, drawn from their layers, and the checkpoints that are in use."""
+    return _scripted("models")
+
+
+def study_page() -> gr.HTML:
+    """What repeating the study measured, to filter, sort and compare."""
+    return _scripted("study")
+
+
+def help_page() -> gr.HTML:
+    """What this is, how to choose, and how to do the same elsewhere."""
+    return _scripted("help", template=package_text("components/help.html"))
+
+
 def _scripted(
     name: str, *, template: str = "<div class='drawn'></div>", value: dict[str, Any] | None = None
 ) -> gr.HTML:

@@ -43,7 +43,7 @@ Object.assign(window.similarity, (() => {
     routeListeners.forEach((listener) => listener());
     if (known) handlers.get(view)?.(params);
   };
-  window.addEventListener("popstate", render);
+  // Not popstate as well: browsers tell of one step by both, and a view would be drawn twice.
   window.addEventListener("hashchange", render);
 
   // `show(params)` runs whenever the view is visited, its dataset changes, or the list of datasets
@@ -111,6 +111,6 @@ Object.assign(window.similarity, (() => {
 
   refreshDatasets();
   return {
-    route, go, note, view, api, chosen, problem, choose, refreshDatasets, onDatasets, onRoute,
+    route, address, go, note, view, api, chosen, problem, choose, refreshDatasets, onDatasets, onRoute,
   };
 })());
