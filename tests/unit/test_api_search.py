@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from indexer.study_results import StudyFolder
 from indexer.types import Distance, SearchResult
 from models.pooling import Pooling
 from search_ui.api import add_api
@@ -27,7 +28,9 @@ def searcher(tmp_path_factory: pytest.TempPathFactory) -> FakeSearcher:
 @pytest.fixture
 def api(searcher: FakeSearcher, tmp_path: Path) -> TestClient:
     app = FastAPI()
-    add_api(app, searcher, tmp_path)
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    add_api(app, searcher, uploads=uploads, study=StudyFolder(tmp_path / "no study"))
     return TestClient(app)
 
 
@@ -91,7 +94,7 @@ def test_a_search_by_upload_gives_the_same_as_by_its_file(
 def test_a_sent_picture_is_not_kept(api: TestClient, tmp_path: Path) -> None:
     assert send(api, png()).status_code == 200
     assert send(api, b"no picture").status_code == 400
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "uploads").iterdir()) == []
 
 
 @pytest.mark.parametrize("by_form", [False, True])
