@@ -27,15 +27,24 @@ themeSwitch.addEventListener("click", () => {
 
 const links = views.map(({ name, title }) => make("a", { href: `#/${name}` }, title));
 tabs.append(...links);
+// A tab leads back to where its view was left, if that was of the same dataset.
+const left = new Map();
+const addressOf = (name) => {
+  const dataset = left.get(name)?.params.get("dataset");
+  return dataset && dataset === chosen()?.name ? left.get(name).hash : `#/${name}`;
+};
 onRoute(() => {
+  const { view: now, params } = route();
   for (const [index, { name }] of views.entries()) {
-    const current = name === route().view;
+    const current = name === now;
+    links[index].setAttribute("href", current ? `#/${name}` : addressOf(name));
     links[index].toggleAttribute("aria-current", current);
     if (!current) continue;
     links[index].setAttribute("aria-current", "page");
     // On a phone the tabs scroll; never the page with them.
     tabs.scrollTo({ left: links[index].offsetLeft - tabs.offsetLeft - 16 });
   }
+  left.set(now, { params, hash: location.hash });
 });
 
 // One dataset is no choice.

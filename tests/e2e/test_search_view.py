@@ -105,6 +105,21 @@ def test_back_and_forward_walk_the_questions(open_page: Open) -> None:
     expect(page.locator("#query-image .query-box")).not_to_have_class("filled")
 
 
+def test_the_tab_leads_back_to_the_search_and_then_to_its_start(
+    open_page: Open, searcher: FakeSearcher
+) -> None:
+    page = open_page(at=link(searcher, 3, "&k=5"))
+    expect(cards(page)).to_have_count(5)
+    tabs = page.get_by_role("navigation", name="Views")
+    tabs.get_by_role("link", name="Help").click()
+    expect(title(page)).to_be_hidden()
+    tabs.get_by_role("link", name="Search").click()
+    expect(title(page)).to_have_text("dawn_003.png")
+    assert asked(page)["k"] == ["5"]
+    tabs.get_by_role("link", name="Search").click()
+    expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
+
+
 def test_an_uploaded_query_can_be_shared(open_page: Open, photo: Path) -> None:
     page = open_page()
     page.locator("#query-image input[type=file]").set_input_files(photo)
