@@ -34,7 +34,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     pictures = draw_pictures(tmp_path, kinds=1, of_each=2)
     app = FastAPI()
     searcher = FakeSearcher(tmp_path, pictures, names=("hills", "valleys"))
-    add_api(app, searcher, StudyFolder(tmp_path / "none"))
+    add_api(app, searcher, uploads=tmp_path, study=StudyFolder(tmp_path / "none"))
     with TestClient(app) as client:
         yield client
 

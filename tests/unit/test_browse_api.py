@@ -26,6 +26,7 @@ from indexer.groups import (
 from indexer.layout import DataFolder
 from indexer.search import MAX_PAGE
 from indexer.settings import Settings
+from indexer.study_results import StudyFolder
 from indexer.types import Order
 from models.pooling import Pooling
 from search_ui import jobs
@@ -38,6 +39,7 @@ from tests.fake_searcher import FakeSearcher, draw_pictures
 
 HILLS = "/api/datasets/hills"
 IMAGES = 15
+NO_STUDY = StudyFolder(Path("no-study"))
 FAILURES = [
     Failure(f"dusk/{number}.jpg", "empty file", 0, 1, "2026-01-02T03:04:05+00:00", number > 0)
     for number in range(3)
@@ -64,7 +66,7 @@ def connected(app: FastAPI) -> TestClient:
 @pytest.fixture
 def client(searcher: FakeSearcher, tmp_path: Path) -> Iterator[TestClient]:
     app = FastAPI()
-    add_api(app, searcher, tmp_path)
+    add_api(app, searcher, uploads=tmp_path, study=NO_STUDY)
     with closing(connected(app)) as client:
         yield client
 
@@ -238,7 +240,7 @@ def test_groups_that_nothing_more_is_known_of_are_shown_by_their_first_images(
 def test_without_groups_there_is_an_empty_list(tmp_path: Path) -> None:
     pictures = [(file, None) for file, _ in draw_pictures(tmp_path, kinds=1, of_each=2)]
     app = FastAPI()
-    add_api(app, FakeSearcher(tmp_path, pictures), tmp_path)
+    add_api(app, FakeSearcher(tmp_path, pictures), uploads=tmp_path, study=NO_STUDY)
     with closing(connected(app)) as client:
         answer = get(client, "groups")
     assert answer == {"groups": [], "outside": 2, "made": None, "can_make": False}
@@ -293,7 +295,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[JobPlan]:
 def worker(searcher: FakeSearcher, data: Path, **settings: Any) -> TestClient:
     app = FastAPI()
     builder = Builder.of(searcher, Settings(data, **settings))
-    add_api(app, searcher, data, builder)
+    add_api(app, searcher, uploads=data, study=NO_STUDY, builder=builder)
     return connected(app)
 
 
