@@ -1,4 +1,4 @@
-const { element: make, views, route, onRoute, chosen, choose, onDatasets } = similarity;
+const { element: make, views, route, onRoute, onSign, chosen, choose, onDatasets } = similarity;
 const tabs = element.querySelector(".tabs");
 const choice = element.querySelector(".dataset-choice");
 const select = choice.querySelector("select");
@@ -25,7 +25,8 @@ themeSwitch.addEventListener("click", () => {
   localStorage.setItem(CHOSEN_THEME, theme);
 });
 
-const links = views.map(({ name, title }) => make("a", { href: `#/${name}` }, title));
+const links = views.map(({ name, title }) =>
+  make("a", { href: `#/${name}` }, title, make("span", { class: "tab-sign", hidden: "" })));
 tabs.append(...links);
 // A tab leads back to where its view was left, if that was of the same dataset.
 const left = new Map();
@@ -45,6 +46,13 @@ onRoute(() => {
     tabs.scrollTo({ left: links[index].offsetLeft - tabs.offsetLeft - 16 });
   }
   left.set(now, { params, hash: location.hash });
+});
+
+onSign((name, text) => {
+  const sign = links[views.findIndex((view) => view.name === name)].lastChild;
+  sign.hidden = !text;
+  sign.replaceChildren(make("span", { class: "visually-hidden" }, text ? `, ${text}` : ""));
+  sign.title = text;
 });
 
 // One dataset is no choice.
