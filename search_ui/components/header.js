@@ -46,6 +46,7 @@ onRoute(() => {
     tabs.scrollTo({ left: links[index].offsetLeft - tabs.offsetLeft - 16 });
   }
   left.set(now, { params, hash: location.hash });
+  select.value = chosen()?.name ?? "";
 });
 
 onSign((name, text) => {
