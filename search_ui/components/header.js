@@ -52,7 +52,7 @@ onRoute(() => {
 onSign((name, text) => {
   const sign = links[views.findIndex((view) => view.name === name)].lastChild;
   sign.hidden = !text;
-  sign.replaceChildren(make("span", { class: "visually-hidden" }, text ? `, ${text}` : ""));
+  sign.replaceChildren(make("span", { class: "visually-hidden" }, text ? `(${text})` : ""));
   sign.title = text;
 });
 

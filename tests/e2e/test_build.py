@@ -151,7 +151,7 @@ def test_a_training_shows_what_it_learns_and_is_stopped_when_one_insists(
     assert page.locator(".learned img").evaluate("image => image.naturalWidth") > 0
     # Also from elsewhere one sees that it runs, and comes back to it.
     page.locator(".tabs").get_by_role("link", name="Search").click()
-    expect(sign(page)).to_have_text(", work is running")
+    expect(sign(page)).to_have_text("(work is running)")
     page.go_back()
     page.get_by_role("link", name="All builds").click()
     expect(page.get_by_role("button", name="Build", exact=True)).to_be_disabled()

@@ -166,6 +166,7 @@ class FakeJobs:
         return {
             **{"id": "1", "dataset": "hills", "over": over, "state": state, "log": []},
             **{"message": "the disk is full" if over else "", "request": {"kind": "group"}},
+            "created_at": "2026-11-25T08:00:00+00:00",
         }
 
     def attach(self, page: Page) -> None:
@@ -182,7 +183,9 @@ class FakeJobs:
             route.fulfill(json=empty)
 
     def jobs(self, route: Route) -> None:
-        route.fulfill(json={"jobs": [self.job()] if self.asked else []})
+        found = [self.job()] if self.asked else []
+        running = "1" if found and not found[0]["over"] else None
+        route.fulfill(json={"running": running, "jobs": found})
 
     def look(self, route: Route) -> None:
         self.looked_at += 1
@@ -199,6 +202,7 @@ def test_groups_are_made_in_the_background_also_across_a_reload(
     line = page.locator("#view-groups .work-line")
     expect(line).to_have_text("Comparing the images …")
     expect(page.get_by_role("button", name="Make groups")).to_be_disabled()
+    expect(page.get_by_role("link", name="Build (work is running)")).to_be_visible()
     assert fake.asked == [{"method": "kmeans", "pooling": "flatten", "count": 3}]
     page.reload()
     expect(line).to_have_text("the disk is full")
