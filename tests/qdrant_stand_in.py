@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -148,7 +148,11 @@ class _RestHandler(BaseHTTPRequestHandler):
     def _do(self) -> None:
         path = self.path.split("?")[0]
         length = int(self.headers.get("content-length") or 0)
-        body = json.loads(self.rfile.read(length) or b"{}")
+        sent = self.rfile.read(length)
+        if len(sent) < length:  # the connection was cut: nothing was asked
+            self.close_connection = True
+            return
+        body = json.loads(sent or b"{}")
         one = self.stand_in
         if path == "/":
             self._reply(200, {"title": "qdrant - vector search engine", "version": one.version})
@@ -173,8 +177,9 @@ class _RestHandler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # whoever asked may be gone
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
