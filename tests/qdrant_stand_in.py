@@ -115,7 +115,7 @@ def _rest_points(client: QdrantClient, name: str, rest: str, body: Any) -> Any: 
             )
             return client.delete(name, selector)
         case "/count":
-            return client.count(name)
+            return client.count(name, models.CountRequest.model_validate(body).filter)
         case "/scroll":
             scroll = models.ScrollRequest.model_validate(body)
             points, following = client.scroll(
