@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer.errors import InvalidRequestError, StoreError
 from indexer.layout import DataFolder, write_atomically
@@ -31,7 +32,7 @@ class Place:
 def copy_index(
     origin: Place, target: Place, dataset: str, *, replace: bool, progress: bool = True
 ) -> MigrationReport:
-    """Copy the index of ``dataset`` with its checkpoint, thumbnails and failure ledger.
+    """Copy the index of ``dataset`` with its checkpoint, thumbnails, failure ledger and groups.
 
     What belongs to the vectors comes first, so that a copy that readers see is whole. After a stop
     the same call goes on.
@@ -61,7 +62,8 @@ def copy_index(
         _copy_thumbnails(origin, info, target.folder)
     report = migrate(origin.store, target.store, dataset, replace=replace, progress=progress)
     with target.folder.errors("written"):
-        _copy_ledger(dataset, origin.folder, target.folder)
+        for beside in (DataFolder.failures, DataFolder.groups):
+            _copy_file(beside(origin.folder, dataset), beside(target.folder, dataset))
     return report
 
 
@@ -96,8 +98,8 @@ def _contents(store: VectorStore, info: DatasetInfo) -> Iterator[str]:
         yield str(record.payload["sha256"])
 
 
-def _copy_ledger(dataset: str, origin: DataFolder, target: DataFolder) -> None:
-    source, copy = origin.failures(dataset), target.failures(dataset)
+def _copy_file(source: Path, copy: Path) -> None:
+    """A file beside an index; where there is none, the copy has none."""
     if source.is_file():
         write_atomically(copy, source.read_bytes())
     else:

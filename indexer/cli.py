@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from indexer.commands import (
     backup,
     drop,
+    duplicates,
     failures,
     group,
     list,
@@ -35,6 +36,7 @@ _COMMANDS = (
     failures,
     verify,
     group,
+    duplicates,
     migrate,
     backup,
     restore,

@@ -8,16 +8,26 @@ of Euclidean distances between such shortened vectors of unit length are cluster
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 
 from indexer.errors import InvalidRequestError
+from indexer.groups import (
+    Agreement,
+    Example,
+    Group,
+    GroupingMethod,
+    GroupingSummary,
+    LabelShare,
+    write_summary,
+)
+from indexer.layout import DataFolder
 from indexer.schema import IndexSpec, check_poolings
 from indexer.types import DatasetInfo, Distance, Record
 from models.pooling import Pooling
@@ -35,82 +45,25 @@ SILHOUETTE_SAMPLE = 2_000
 """Images whose silhouettes are averaged: all pairs of them are compared."""
 LEAST_GROUP = 5
 """Fewest images that HDBSCAN calls a group."""
+EXAMPLES = 6
+"""Images that a group is shown by, as far as it has so many."""
+LABELS = 3
+"""Most labels that are named for a group."""
 CANDIDATES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Numbers of groups that are tried when nobody says how many."""
 
 
-class GroupingMethod(StrEnum):
-    """How groups are found.
-
-    ``kmeans``: every image belongs to one of a given number of groups (Lloyd, 1982).
-    ``hdbscan``: groups are dense regions, their number is found, and images between them belong
-    to none (Campello, Moulavi, Sander, 2013).
-    """
-
-    KMEANS = "kmeans"
-    HDBSCAN = "hdbscan"
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One group.
-
-    Attributes:
-        number: from 1, the largest group first; what the payload field ``group`` holds.
-        images: how many.
-        representative: path of the image nearest to the middle of the group: its name.
-        label: the most frequent label in it, None where there are no labels.
-        label_share: share of the group's images that have it.
-    """
-
-    number: int
-    images: int
-    representative: str
-    label: str | None
-    label_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far groups and labels say the same, over images that have both.
-
-    Attributes:
-        adjusted_rand: 1 for the same partition, 0 on average for a random one (Hubert and Arabie,
-            1985).
-        normalised_mutual_information: 0 to 1; arithmetic mean of the entropies (Strehl and Ghosh,
-            2002).
-        images: how many were compared.
-    """
-
-    adjusted_rand: float
-    normalised_mutual_information: float
-    images: int
-
-
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A partition of a dataset's images.
+    """A partition of a dataset's images: what it is like, and who belongs where.
 
     Attributes:
-        dataset: which.
-        method: how it was found.
-        pooling: the vectors it was found with.
-        groups: largest first.
+        summary: how it was made, and its groups.
         members: group number of every grouped image.
-        outside: number of images in no group.
-        silhouette: -1 to 1, mean over a sample of grouped images: how much nearer an image is to
-            its own group than to the next (Rousseeuw, 1987). None with fewer than two groups.
-        agreement: with the labels, None without labels.
     """
 
-    dataset: str
-    method: GroupingMethod
-    pooling: Pooling
-    groups: tuple[Group, ...]
+    summary: GroupingSummary
     members: Mapping[UUID, int]
-    outside: int
-    silhouette: float | None
-    agreement: Agreement | None
 
 
 def find_groups(
@@ -148,30 +101,35 @@ def find_groups(
     numbers = _by_size(found)
     labels = [payload.label for payload in payloads]
     grouped = numbers > 0
-    return Grouping(
+    summary = GroupingSummary(
         dataset=dataset,
+        fingerprint=info.fingerprint,
         method=method,
         pooling=pooling,
-        groups=tuple(_groups(rows, numbers, payloads)),
-        members={point: int(number) for point, number in zip(ids, numbers, strict=True) if number},
+        groups=tuple(_groups(rows, numbers, ids, payloads)),
         outside=int((~grouped).sum()),
         silhouette=_silhouette(rows[grouped], numbers[grouped], seed),
         agreement=_agreement(numbers, labels),
     )
+    members = {point: int(number) for point, number in zip(ids, numbers, strict=True) if number}
+    return Grouping(summary, members)
 
 
-def store_groups(store: VectorStore, grouping: Grouping) -> None:
+def store_groups(store: VectorStore, grouping: Grouping, folder: DataFolder) -> None:
     """Write the payload field ``group`` of every image; those in no group have none.
+
+    The summary is kept in ``folder``.
 
     Raises:
         CollectionBusyError: another process writes this dataset.
         InvalidRequestError: the index was changed since the groups were found.
     """
-    with closing(store.writer(IndexSpec.of(store.describe(grouping.dataset)))) as writer:
+    summary = grouping.summary
+    with closing(store.writer(IndexSpec.of(store.describe(summary.dataset)))) as writer:
         ids = {record.id for record in writer.records()}
-        if len(ids) != len(grouping.members) + grouping.outside or not ids >= set(grouping.members):
+        if len(ids) != len(grouping.members) + summary.outside or not ids >= set(grouping.members):
             raise InvalidRequestError(
-                f"dataset {grouping.dataset!r} was changed while it was grouped; group it again"
+                f"dataset {summary.dataset!r} was changed while it was grouped; group it again"
             )
         by_number: dict[int | None, list[UUID]] = {}
         for point in sorted(ids):
@@ -180,6 +138,9 @@ def store_groups(store: VectorStore, grouping: Grouping) -> None:
             for start in range(0, len(points), BATCH):
                 writer.set_payload(points[start : start + BATCH], {"group": number})
         writer.publish()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    with folder.errors("written"):
+        write_summary(folder.groups(summary.dataset), replace(summary, stored_at=now))
 
 
 def _check_count(method: GroupingMethod, count: int | None, info: DatasetInfo) -> None:
@@ -290,16 +251,36 @@ def _by_size(found: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _groups(
-    rows: NDArray[np.float32], numbers: NDArray[np.intp], facts: Sequence[_Facts]
+    rows: NDArray[np.float32],
+    numbers: NDArray[np.intp],
+    ids: Sequence[UUID],
+    facts: Sequence[_Facts],
 ) -> Iterator[Group]:
     for number in range(1, int(numbers.max(initial=0)) + 1):
         inside = np.flatnonzero(numbers == number)
         offsets = rows[inside] - rows[inside].mean(axis=0)
-        nearest = int(inside[(offsets**2).sum(axis=1).argmin()])
-        labels = [label for i in inside.tolist() if (label := facts[i].label) is not None]
-        label = min(labels, key=lambda name: (-labels.count(name), name), default=None)
-        share = labels.count(label) / len(inside) if label else 0.0
-        yield Group(number, len(inside), facts[nearest].path, label, share)
+        outwards = inside[np.argsort((offsets**2).sum(axis=1), kind="stable")]
+        yield Group(
+            number,
+            len(inside),
+            tuple(Example(ids[index], facts[index].path) for index in _spread(outwards)),
+            _frequent(facts[index].label for index in inside.tolist()),
+        )
+
+
+def _spread(outwards: NDArray[np.intp]) -> list[int]:
+    """The first and others at even steps: those beside it would look like it once more."""
+    steps = np.linspace(0, len(outwards) - 1, min(EXAMPLES, len(outwards)))
+    chosen: list[int] = outwards[steps.astype(int)].tolist()
+    return chosen
+
+
+def _frequent(labels: Iterable[str | None]) -> tuple[LabelShare, ...]:
+    counts = Counter(labels)
+    images = counts.total()
+    named = ((label, count) for label, count in counts.items() if label is not None)
+    most = sorted(named, key=lambda entry: (-entry[1], entry[0]))[:LABELS]
+    return tuple(LabelShare(label, count / images) for label, count in most)
 
 
 def _silhouette(rows: NDArray[np.float32], numbers: NDArray[np.intp], seed: int) -> float | None:

@@ -21,6 +21,7 @@ class DataFolder:
         collections/<collection>/gen-0001/   one engine directory per published or building state
         indexes/<dataset>.json               which generation of which collections is published
         indexes/<dataset>.failures           the files that could not be read
+        indexes/<dataset>.groups             how its groups were made, and what they are like
         checkpoints/<arch>-<fingerprint8>/   copy of the checkpoint each index was made with
         thumbnails/<2 hex>/<sha256>.webp     by content, shared by all datasets
         sources/                             unpacked archives and generated images
@@ -75,6 +76,10 @@ class DataFolder:
     def failures(self, dataset: str) -> Path:
         """The failure ledger of a dataset."""
         return self.indexes / f"{dataset}.failures"
+
+    def groups(self, dataset: str) -> Path:
+        """The summary of a dataset's groups."""
+        return self.indexes / f"{dataset}.groups"
 
     @property
     def servers(self) -> Path:

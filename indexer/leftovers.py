@@ -43,7 +43,7 @@ def keep_checkpoint(checkpoint: Path, encoder: ImageEncoder, folder: DataFolder)
 
 
 def remove_leftovers(store: VectorStore, folder: DataFolder) -> None:
-    """Remove checkpoints, thumbnails and failure ledgers that belong to no published index.
+    """Remove checkpoints, thumbnails, ledgers and summaries that belong to no published index.
 
     A data folder serves indexes in it and, at the same time, indexes on servers: what those of
     another store need stays. Another dataset's unpublished sync may lose thumbnails by it; they
@@ -52,10 +52,10 @@ def remove_leftovers(store: VectorStore, folder: DataFolder) -> None:
     """
     datasets = store.datasets()
     elsewhere = _indexes_elsewhere(store, datasets, folder)
-    ledgers = {folder.failures(info.name) for info in datasets}
-    ledgers |= {folder.failures(dataset) for dataset, _ in elsewhere}
+    names = {info.name for info in datasets} | {dataset for dataset, _ in elsewhere}
+    kept = {beside(name) for name in names for beside in (folder.failures, folder.groups)}
     for path in _listed(folder.indexes):
-        if path.suffix == ".failures" and path not in ledgers:
+        if path.suffix in {".failures", ".groups"} and path not in kept:
             path.unlink(missing_ok=True)
     if not any(folder.indexes.glob("*.building")):
         checkpoints = {info.checkpoint for info in datasets}

@@ -30,8 +30,8 @@ class Originals:
         path = (root / str(record.payload["path"])).resolve()
         if not path.is_relative_to(root) or not path.is_file():
             raise PointNotFoundError(
-                f"the file {record.payload['path']!r} of dataset {info.name!r} is not in {root}; "
-                "`python -m indexer sync` brings the index in line with the folder"
+                f"the file {record.payload['path']!r} of dataset {info.name!r} is not in its "
+                "folder any more; `python -m indexer sync` brings the index in line with it"
             )
         return path
 

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from indexer.catalogue import Catalogues
+from indexer.checkpoints import PublishedCheckpoint, published_checkpoints
+from indexer.duplicates import DEFAULT_BITS, Duplicates
 from indexer.encoders import Encoders, check_checkpoint
 from indexer.errors import CheckpointMismatchError, InvalidRequestError, PointNotFoundError
 from indexer.failures import FailurePage, read_ledger
+from indexer.groups import GroupingSummary, read_summary
 from indexer.layout import DataFolder
 from indexer.originals import Originals, megapixels_of
 from indexer.payloads import details_of, hits_of
@@ -100,6 +103,10 @@ class Searcher:
             DatasetNotIndexedError: there is none of that name.
         """
         return self._store.describe(dataset)
+
+    def checkpoints(self) -> list[PublishedCheckpoint]:
+        """What the published indexes were made with, by name."""
+        return published_checkpoints(self._folder.checkpoints, self.datasets())
 
     def records(self, dataset: str) -> Iterator[Record]:
         """Every stored image, by id, without vectors."""
@@ -213,7 +220,7 @@ class Searcher:
         At most MAX_SAMPLE.
         """
         ids = self._catalogues.of(dataset).spread(min(count, MAX_SAMPLE))
-        return self._described(dataset, ids)
+        return self.described(dataset, ids)
 
     def page(
         self,
@@ -240,7 +247,7 @@ class Searcher:
         ids, total = self._catalogues.of(dataset).page(
             where=where, order=order, offset=offset, limit=limit
         )
-        return ImagePage(tuple(self._described(dataset, ids)), total, offset)
+        return ImagePage(tuple(self.described(dataset, ids)), total, offset)
 
     def labels(self, dataset: str) -> tuple[LabelCount, ...]:
         """The labels and how many images have each, ordered by label, those without one first."""
@@ -272,6 +279,20 @@ class Searcher:
         ledger = read_ledger(self._folder.failures(self.describe(dataset).name))
         return ledger.page(offset=offset, limit=limit)
 
+    def grouping(self, dataset: str) -> GroupingSummary | None:
+        """How the groups were made; None where that is not known, or was with other vectors."""
+        info = self.describe(dataset)
+        summary = read_summary(self._folder.groups(dataset))
+        return summary if summary and summary.fingerprint == info.fingerprint else None
+
+    def duplicates(self, dataset: str, *, bits: int = DEFAULT_BITS) -> Duplicates:
+        """Sets of near-identical images: their hashes differ in ``bits`` of 64 bits at most.
+
+        Raises:
+            DatasetNotIndexedError, InvalidRequestError.
+        """
+        return self._catalogues.of(dataset).duplicates(bits)
+
     def details(self, dataset: str, point: UUID) -> ImageDetails:
         """One stored image.
 
@@ -300,7 +321,8 @@ class Searcher:
         info = self.describe(dataset)
         return self._originals.file(info, self._stored(info, point))
 
-    def _described(self, dataset: str, ids: Sequence[UUID]) -> list[ImageDetails]:
+    def described(self, dataset: str, ids: Sequence[UUID]) -> list[ImageDetails]:
+        """The stored images ``ids``, in their order; those that are not there are left out."""
         if not ids:
             return []
         found = self._store.retrieve(dataset, self.describe(dataset).distances[0], ids)

@@ -16,6 +16,7 @@ PORT_VARIABLE = "IMAGE_SIMILARITY_PORT"
 FOLDERS_VARIABLE = "IMAGE_FOLDERS"
 BUILD_VARIABLE = "IMAGE_SIMILARITY_BUILD"
 ARCHIVE_VARIABLE = "IMAGE_SIMILARITY_MAX_ARCHIVE_MB"
+STUDY_VARIABLE = "IMAGE_SIMILARITY_STUDY"
 URL_VARIABLE = "QDRANT_URL"
 KEY_VARIABLE = "QDRANT_API_KEY"
 
@@ -34,6 +35,7 @@ class Settings:
             absolute.
         allow_build: whether the page may build datasets at all.
         max_archive_mb: largest archive that the page takes, in 10^6 bytes.
+        study_dir: folder of what ``scripts/study.py`` measured, for the page to show.
     """
 
     data_dir: Path = Path("data")
@@ -44,6 +46,7 @@ class Settings:
     image_folders: tuple[Path, ...] = ()
     allow_build: bool = True
     max_archive_mb: int = 2_000
+    study_dir: Path = Path("docs/results/study")
 
     @property
     def place(self) -> str:
@@ -70,6 +73,7 @@ class Settings:
         """
         default = cls()
         named = environment.get(DATA_VARIABLE)
+        study = environment.get(STUDY_VARIABLE)
         return cls(
             data_dir=data_dir or (Path(named) if named else default.data_dir),
             host=host or environment.get(HOST_VARIABLE) or default.host,
@@ -79,6 +83,7 @@ class Settings:
             image_folders=_folders(image_folders, environment),
             allow_build=_switch(environment) if allow_build is None else allow_build,
             max_archive_mb=_megabytes(max_archive_mb, environment, default.max_archive_mb),
+            study_dir=Path(study) if study else default.study_dir,
         )
 
 

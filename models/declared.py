@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.layers import Layer, Shape, build_layers, count_macs, count_parameters
 from models.registry import Architecture
+from models.steps import Step, trace
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,6 +44,15 @@ class DeclaredArchitecture(Architecture):
         """
         self.latent_shape(image_size)
         return 2 * count_macs(self.encoder, (3, image_size, image_size)) / 1e9
+
+    def encoder_steps(self, image_size: int) -> tuple[Step, ...]:
+        """From an image of ``image_size`` pixels square to its latent, layer by layer.
+
+        Raises:
+            ImageSizeError: too small.
+        """
+        self.latent_shape(image_size)
+        return trace(self.encoder, (3, image_size, image_size))
 
     def build_encoder(self) -> nn.Sequential:
         """Modules from images (B, 3, S, S) to latents (B, C, H, W), PyTorch's initialisation."""

@@ -22,6 +22,11 @@ Shape = tuple[int, int, int]
 class Layer(Protocol):
     """One step of an encoder or decoder."""
 
+    @property
+    def summary(self) -> str:
+        """What it is, in a few words, such as "conv 3x3, relu"."""
+        ...
+
     def output_shape(self, shape: Shape) -> Shape:
         """Shape after this layer."""
         ...
@@ -48,6 +53,11 @@ class Conv:
     stride: int = 1
     padding: int = 1
     activation: Activation = "relu"
+
+    @property
+    def summary(self) -> str:
+        """Kernel, stride and activation."""
+        return _words("conv", self.kernel, self.stride, self.activation)
 
     def output_shape(self, shape: Shape) -> Shape:
         """floor((n + 2*padding - kernel) / stride) + 1 on each side."""
@@ -85,6 +95,11 @@ class Deconv:
     output_padding: int = 0
     activation: Activation = "relu"
 
+    @property
+    def summary(self) -> str:
+        """Kernel, stride and activation."""
+        return _words("transposed conv", self.kernel, self.stride, self.activation)
+
     def output_shape(self, shape: Shape) -> Shape:
         """(n - 1)*stride - 2*padding + kernel + output_padding on each side."""
         _, height, width = shape
@@ -118,6 +133,11 @@ class MaxPool:
 
     kernel: int = 2
     stride: int = 2
+
+    @property
+    def summary(self) -> str:
+        """Window and stride."""
+        return _words("max pool", self.kernel, self.stride)
 
     def output_shape(self, shape: Shape) -> Shape:
         """floor((n - kernel) / stride) + 1 on each side."""
@@ -162,6 +182,13 @@ class VisualWords:
     equalise: bool = False
     sharpness: float = 1.0
 
+    @property
+    def summary(self) -> str:
+        """How many words, of what."""
+        look = "grey" if self.grey else "colour"
+        patches = f"{look} patches {self.kernel}x{self.kernel}" if self.kernel > 1 else "one pixel"
+        return f"{self.words} words of {patches}, stride {self.stride}"
+
     def output_shape(self, shape: Shape) -> Shape:
         """One position per whole stride; at the border patches are mirrored."""
         _, height, width = shape
@@ -191,6 +218,11 @@ class Parallel:
     """Several rows of layers side by side on the same input; their channels one after the other."""
 
     branches: tuple[tuple[Layer, ...], ...]
+
+    @property
+    def summary(self) -> str:
+        """How many branches."""
+        return f"{len(self.branches)} branches side by side"
 
     def output_shape(self, shape: Shape) -> Shape:
         """The channels of all branches; too small for one branch is too small for all.
@@ -231,6 +263,11 @@ class AveragePool:
 
     kernel: int = 2
 
+    @property
+    def summary(self) -> str:
+        """Window."""
+        return f"average pool {self.kernel}x{self.kernel}"
+
     def output_shape(self, shape: Shape) -> Shape:
         """Whole windows only."""
         channels, height, width = shape
@@ -260,6 +297,11 @@ class LocalHistogram:
     """
 
     cell: int
+
+    @property
+    def summary(self) -> str:
+        """Cell."""
+        return f"histograms of cells {self.cell}x{self.cell}"
 
     def output_shape(self, shape: Shape) -> Shape:
         """Whole cells only."""
@@ -291,6 +333,11 @@ class GlobalContext:
 
     local: float
 
+    @property
+    def summary(self) -> str:
+        """Share that stays."""
+        return f"cells drawn to their mean ({self.local:g} stays), one length"
+
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
         return shape
@@ -308,6 +355,16 @@ class GlobalContext:
         from models.visual_words import ContextNorm
 
         return [ContextNorm(self.local)]
+
+
+def _words(name: str, kernel: int, stride: int, activation: Activation = "none") -> str:
+    """Such as "conv 3x3, stride 2, relu"."""
+    parts = [f"{name} {kernel}x{kernel}"]
+    if stride > 1:
+        parts.append(f"stride {stride}")
+    if activation != "none":
+        parts.append(activation)
+    return ", ".join(parts)
 
 
 def build_activation(activation: Activation) -> list[nn.Module]:

@@ -11,6 +11,7 @@ from models.errors import ImageSizeError, UnknownArchitectureError, WeightsError
 from models.layers import Activation, Layer, Shape, build_layers, count_parameters
 from models.pooling import LatentShape
 from models.pretrained import DEFAULT, NO_WEIGHTS, Pretrained, checkpoint_folder
+from models.steps import Step, trace
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,6 +100,26 @@ class Architecture(ABC):
     def decoder_parameters(self) -> int:
         """Number of learned values of the decoder."""
         return count_parameters(self.decoder, channels=self.latent_channels)
+
+    def encoder_steps(self, image_size: int) -> tuple[Step, ...]:
+        """From an image of ``image_size`` pixels square to its latent.
+
+        One step where the layers are not declared.
+
+        Raises:
+            ImageSizeError: too small.
+        """
+        latent = self.latent_shape(image_size)
+        gflop = self.encoder_gflop(image_size)
+        return (Step(self.summary, latent, self.encoder_parameters(), gflop),)
+
+    def decoder_steps(self, image_size: int) -> tuple[Step, ...]:
+        """From the latent of an image of ``image_size`` pixels square to its reconstruction.
+
+        Raises:
+            ImageSizeError: too small.
+        """
+        return trace(self.decoder, self.latent_shape(image_size))
 
     def check_weights(self, weights: str) -> None:
         """Refuse what :meth:`pretrained` cannot give, without reading or fetching anything.

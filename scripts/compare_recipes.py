@@ -16,12 +16,13 @@ from itertools import product
 from pathlib import Path
 
 from indexer.settings import Settings, calm_threads
+from indexer.study_results import Row
 from indexer.types import Distance
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from models.recipes import COLOURS, RECIPES, TrainSettings
 from models.registry import describe_names
-from scripts.studies.judging import Row, judge, judged_baselines
+from scripts.studies.judging import judge, judged_baselines
 from scripts.studies.results import DOCS, RESULTS, Content, machine_facts, read_json, write_json
 
 SHOWN_METRICS = ("precision_at_k", "mean_average_precision")

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
+from indexer.study_results import Row
 from indexer.types import Distance
 from models.architectures.model7 import LOCAL
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from models.recipes import RECIPES, WordFitting
 from scripts.studies.embedding_page import page
-from scripts.studies.judging import Row, judge, judged_baselines
+from scripts.studies.judging import judge, judged_baselines
 from scripts.studies.results import DOCS, RESULTS, machine_facts, read_json, write_json
 
 if TYPE_CHECKING:

@@ -80,7 +80,12 @@ def serve(settings: Settings, bound: socket.socket) -> None:
     # As with Ctrl+C: what was uploaded is removed at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     searcher = Searcher.open(settings)
-    app = make_app(searcher, host=settings.host, builder=Builder.of(searcher, settings))
+    app = make_app(
+        searcher,
+        host=settings.host,
+        builder=Builder.of(searcher, settings),
+        study_dir=settings.study_dir,
+    )
     run_server(app, bound, on_ready=lambda url: print(ready_line(url), file=sys.stderr))
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from indexer.search import Searcher
-from search_ui.blocks import build_page
+from indexer.settings import Settings
+from indexer.study_results import StudyFolder
+from search_ui.api import add_api
+from search_ui.blocks import VIEWS, build_page
 from search_ui.build_api import build_router
 from search_ui.builds import Builder
 from search_ui.components import package_text
@@ -17,6 +24,28 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
+STYLES = (
+    "static/page.css",
+    "static/dialogs.css",
+    "static/search.css",
+    "static/gallery.css",
+    "static/groups.css",
+    "static/figures.css",
+    "static/models.css",
+    "static/study.css",
+    "static/help.css",
+)
+SCRIPTS = (
+    "static/page.js",
+    "static/views.js",
+    "static/question.js",
+    "static/details.js",
+    "static/crop.js",
+    "static/camera.js",
+    "static/gallery.js",
+    "static/work.js",
+    "static/charts.js",
+)
 
 
 def head_html() -> str:
@@ -24,12 +53,26 @@ def head_html() -> str:
 
     Not through Gradio's ``css``: it confines every rule to its own container.
     """
-    style, script = package_text("static/page.css"), package_text("static/page.js")
-    return f"{package_text('static/head.html')}<style>{style}</style><script>{script}</script>"
+    views = json.dumps([asdict(view) for view in VIEWS])
+    scripts = (f"window.similarityViews = {views};", *map(package_text, SCRIPTS))
+    # A view is hidden by its name, so that none flashes up before the scripts have run.
+    hidden = (f'html:not([data-view="{view.name}"]) #view-{view.name}' for view in VIEWS)
+    styles = (*map(package_text, STYLES), f"{', '.join(hidden)} {{ display: none !important; }}")
+    return "".join(
+        (
+            package_text("static/head.html"),
+            *(f"<style>{style}</style>" for style in styles),
+            *(f"<script>{script}</script>" for script in scripts),
+        )
+    )
 
 
 def make_app(
-    searcher: Searcher, *, host: str = "127.0.0.1", builder: Builder | None = None
+    searcher: Searcher,
+    *,
+    host: str = "127.0.0.1",
+    builder: Builder | None = None,
+    study_dir: Path | None = None,
 ) -> FastAPI:
     """The application that answers from ``searcher``.
 
@@ -38,9 +81,13 @@ def make_app(
         host: the address that it is served on: on a loopback address it answers to loopback
             names only, see :class:`search_ui.guard.Guard`.
         builder: builds datasets; without one there are no routes for that.
+        study_dir: folder of the study's results, which may be missing; the default of
+            :class:`indexer.settings.Settings` when None.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(media_router(searcher))
+    study = StudyFolder(study_dir or Settings().study_dir)
+    add_api(app, searcher, uploads=upload_folder(), study=study, builder=builder)
     if builder is not None:
         app.include_router(build_router(builder))
 

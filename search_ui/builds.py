@@ -29,6 +29,7 @@ from search_ui.build_sources import AllowedFolders, BadBuildError, ChosenSource,
 from search_ui.job_folder import JobFolder, JobPlan, JobState, JobStep, now
 from search_ui.job_views import JobViews
 from search_ui.jobs import PROGRAM, Job, JobRunningError, Jobs
+from search_ui.upkeep import Upkeep
 
 
 class Builder:
@@ -50,6 +51,7 @@ class Builder:
         self._data = data
         self._folders = AllowedFolders(settings.image_folders)
         self.views = JobViews(self._folders, data)
+        self.upkeep = Upkeep(searcher, settings, jobs=jobs)
 
     @classmethod
     def of(cls, searcher: Searcher, settings: Settings) -> Self:

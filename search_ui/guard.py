@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -20,6 +20,12 @@ _ROUTES = re.compile(
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
+    | /api/architectures(/\w+)?
+    | /api/study(/[^/]+)?
+    | /api/checkpoints(/[\w-]+(/reconstructions)?)?
+    | /api/datasets(/[^/]+(/sample | /images(/[^/]+)?)?)?
+    | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
+    | /api/search(/upload)?
     | /gradio_api/(
         queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
         | startup-events | app_id/? | cancel | reset/?
@@ -27,6 +33,9 @@ _ROUTES = re.compile(
     """,
     re.VERBOSE,
 )
+
+# Of what is sent to /api/search; uploads count for themselves. A little more than a picture.
+_MAX_BODY = 51 * 1024 * 1024
 
 _HEADERS = {
     # Gradio starts from inline scripts and builds its templates at run time. Nothing is loaded
@@ -37,6 +46,7 @@ _HEADERS = {
             "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
+            "media-src 'self' blob: mediastream:",
             "font-src 'self' data:",
             "object-src 'none'",
             "base-uri 'self'",
@@ -44,6 +54,8 @@ _HEADERS = {
             "frame-ancestors 'none'",
         )
     ),
+    # The query may come from the camera.
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -88,15 +100,26 @@ class Guard:
         refusal = self._refusal(scope)
         await (refusal or self.app)(scope, receive, send_hardened)
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if self.hosts is not None and _host_name(headers.get("host", "")) not in self.hosts:
             return PlainTextResponse("this server does not answer to that host name", 421)
         if scope["method"] != "GET" and headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("requests from other sites are refused", 403)
-        if not _ROUTES.fullmatch(scope["path"].removeprefix(scope.get("root_path", ""))):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not _ROUTES.fullmatch(path):
             return PlainTextResponse("not found", 404)
-        return None
+        return _refused_body(headers) if path.startswith("/api/search") else None
+
+
+def _refused_body(headers: Headers) -> JSONResponse | None:
+    """A form is read to its end before anything looks at it: its length has to be told first."""
+    if "transfer-encoding" in headers:
+        return JSONResponse({"detail": "Send the length of the content."}, 411)
+    # The server has refused what is no number.
+    if int(headers.get("content-length", "0")) > _MAX_BODY:
+        return JSONResponse({"detail": f"More than {_MAX_BODY:,} bytes are not taken."}, 413)
+    return None
 
 
 def _host_name(host: str) -> str:

@@ -5,36 +5,34 @@ Everything here is free of Gradio, and every value that a browser sent is checke
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
-from indexer.errors import PointNotFoundError
+from indexer.errors import DatasetNotIndexedError, PointNotFoundError
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, SearchResult
 from models.errors import SimilarityError, UnreadableImageError
-from models.pooling import STANDARD, Pooling
+from models.pooling import Pooling
+from search_ui.answers import answer
+from search_ui.api import told
+from search_ui.media import file_name, media_url, thumb_url
 from search_ui.queries import (
     BadQueryError,
+    NothingToCompareError,
+    PageQuestion,
     Query,
-    StoredQuery,
     UploadedQuery,
-    parse_choices,
-    parse_k,
-    parse_query,
+    UploadGoneError,
+    parse_question,
 )
-from search_ui.uploads import check_upload, preview
+from search_ui.uploads import preview, shown_by_browsers
 
 View = dict[str, Any]
 """What a component of the page shows; JSON."""
 
-PICKS = 10
-GALLERY = 40
-"""Images on the start board: five rows of eight at 1440 pixels."""
 POOLING_NAMES = {
     Pooling.MAXPOOL: "Max pool",
     Pooling.FLATTEN: "Flatten",
@@ -47,177 +45,72 @@ SCORE_MEANINGS = {
     Distance.COSINE: ("1 = same direction", "higher is closer"),
     Distance.EUCLID: ("0 = identical", "lower is closer"),
 }
+ERROR_TITLES = {
+    UnreadableImageError: "That picture cannot be read",
+    PointNotFoundError: "That image is not in the dataset any more",
+    DatasetNotIndexedError: "That dataset is not here",
+    NothingToCompareError: "Nothing to compare with",
+    UploadGoneError: "That picture is not here any more",
+    BadQueryError: "That does not work",
+}
+"""The first that fits; a kind of error comes before what it is a kind of."""
 STEPS = ("load", "decode", "encode", "search")
 LEAST_SECONDS = 0.0005
-FIRST_COMMANDS = (
-    "python scripts/train.py PICTURES --out checkpoints/mine",
-    "python -m indexer sync PICTURES --checkpoint checkpoints/mine",
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to compute for a query."""
-
-    k: int
-    poolings: tuple[Pooling, ...]
-    distances: tuple[Distance, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the page opens with; ``info`` is the dataset it starts on, if there is any."""
-
-    datasets: list[str]
-    info: DatasetInfo | None
-    picks: View
-    board: View
-
-
-def open_page(searcher: Searcher) -> Opening:
-    """Everything that a page load shows."""
-    datasets: list[DatasetInfo] = []
-    try:
-        datasets = searcher.datasets()
-        info = datasets[0] if datasets else None
-        board = start_board(searcher, info) if info else unindexed_board()
-        return Opening([each.name for each in datasets], info, picks(searcher, info), board)
-    except SimilarityError as error:
-        return Opening(
-            [each.name for each in datasets], None, picks(searcher, None), error_board(error)
-        )
-
-
-def choose_dataset(searcher: Searcher, name: object) -> tuple[DatasetInfo | None, View]:
-    """The dataset called ``name`` and its picks."""
-    try:
-        info = find_dataset(searcher, name)
-        return info, picks(searcher, info)
-    except SimilarityError:
-        # The search that follows tells what is wrong.
-        return None, picks(searcher, None)
-
-
-def search(
-    searcher: Searcher,
-    *,
-    payload: object,
-    uploads: Path,
-    dataset: object,
-    k: object,
-    poolings: object,
-    distances: object,
-) -> View:
-    """The result board for what the browser asks; an expected error becomes its one line.
+def search(searcher: Searcher, payload: object, uploads: Path) -> View:
+    """The board for what the browser asks; an expected error becomes its one line.
 
     Args:
         searcher: answers the question.
-        payload: the query, see :func:`search_ui.queries.parse_query`.
+        payload: the question, see :class:`search_ui.queries.PageQuestion`.
         uploads: folder of the uploaded files.
-        dataset: name of the dataset to search.
-        k: number of hits.
-        poolings: their names.
-        distances: their names.
     """
+    ticket = payload.get("ticket") if isinstance(payload, dict) else None
     try:
-        info = find_dataset(searcher, dataset)
-        query = parse_query(payload, uploads)
-        plan = Plan(
-            k=parse_k(k),
-            poolings=tuple(p for p in parse_choices(poolings, Pooling) if p in info.vector_sizes),
-            distances=tuple(d for d in parse_choices(distances, Distance) if d in info.distances),
-        )
-        if query is None or _of_another_dataset(query, info):
-            return start_board(searcher, info)
-        if not plan.poolings or not plan.distances:
-            return {"state": "unchosen", "dataset": info.name}
-        if isinstance(query, StoredQuery):
-            return result_board(info, query, _by_id(searcher, query, info.name, plan))
-        format = check_upload(query)
-        board = result_board(info, query, _by_image(searcher, query, info.name, plan))
-        if thumb := preview(query, format):
-            board["query"]["thumb"] = thumb
-        return board
+        board = _answered(searcher, parse_question(payload), uploads)
     except SimilarityError as error:
-        return error_board(error)
+        board = error_board(error)
+    return {**board, "ticket": ticket}
 
 
-def _of_another_dataset(query: Query, info: DatasetInfo) -> bool:
-    """Whether the query is left over from before the dataset was changed."""
-    return not isinstance(query, UploadedQuery) and query.dataset != info.name
-
-
-def _by_image(searcher: Searcher, query: UploadedQuery, dataset: str, plan: Plan) -> SearchResult:
-    return searcher.by_image(
-        dataset, query.file, poolings=plan.poolings, distances=plan.distances, k=plan.k
-    )
-
-
-def _by_id(searcher: Searcher, query: StoredQuery, dataset: str, plan: Plan) -> SearchResult:
-    return searcher.by_id(
-        dataset, query.point, poolings=plan.poolings, distances=plan.distances, k=plan.k
-    )
-
-
-def find_dataset(searcher: Searcher, name: object) -> DatasetInfo:
-    """The published dataset called ``name``."""
-    if not isinstance(name, str) or not name:
-        raise BadQueryError("The query names no dataset.")
-    return searcher.describe(name)
-
-
-def unindexed_board() -> View:
-    """How to make the first index."""
-    return {"state": "unindexed", "commands": list(FIRST_COMMANDS)}
-
-
-def start_board(searcher: Searcher, info: DatasetInfo) -> View:
-    """The invitation to choose a picture, with a good many of them."""
-    return {
-        "state": "start",
-        "dataset": info.name,
-        "summary": f"{info.images:,} images · {info.checkpoint}",
-        "gallery": _pick_views(searcher, info, GALLERY),
-    }
+def _answered(searcher: Searcher, question: PageQuestion, uploads: Path) -> View:
+    info = searcher.describe(question.dataset)
+    query = question.query(uploads)
+    board = result_board(info, query, answer(searcher, info, question, query))
+    if isinstance(query, UploadedQuery) and (question.preview or not shown_by_browsers(query)):
+        board["query"]["thumb"] = preview(query)
+    return board
 
 
 def error_board(error: SimilarityError) -> View:
-    """One line about what went wrong; file paths of the server stay on the server."""
-    message = error.reason if isinstance(error, UnreadableImageError) else str(error)
+    """One line about what went wrong."""
+    title = next((text for kind, text in ERROR_TITLES.items() if isinstance(error, kind)), "")
     return {
         "state": "error",
-        "title": _error_title(error),
-        "message": message[:1].upper() + message[1:],
+        "title": title or "The search did not go through",
+        "message": told(error),
     }
-
-
-def _error_title(error: SimilarityError) -> str:
-    if isinstance(error, UnreadableImageError):
-        return "That picture cannot be read"
-    if isinstance(error, PointNotFoundError):
-        return "That image is not in the dataset any more"
-    if isinstance(error, BadQueryError):
-        return "That does not work"
-    return "The search did not go through"
 
 
 def result_board(info: DatasetInfo, query: Query, result: SearchResult) -> View:
     """The rows of a result, with their query above them."""
     shown = _query_view(info, query, result.query)
     label = result.query.label if result.query else None
+    found_by = Counter(hit.id for row in result.rows for hit in row.hits)
     return {
         "state": "results",
         "dataset": info.name,
         "query": shown,
         "summary": summary(info, result),
-        "rows": [row_view(info, row, label) for row in result.rows],
+        "rows": [row_view(info, row, label, found_by) for row in result.rows],
     }
 
 
 def _query_view(info: DatasetInfo, query: Query, stored: ImageDetails | None) -> View:
     if stored is None:
         name = query.name if isinstance(query, UploadedQuery) else ""
-        return {"title": name or "Your picture", "label": None}
+        return {"title": name, "label": None}
     return {
         "id": str(stored.id),
         "title": file_name(stored.path),
@@ -248,8 +141,17 @@ def _milliseconds(seconds: float) -> str:
     return "<1 ms" if seconds < 0.001 else f"{seconds * 1000:,.0f} ms"
 
 
-def row_view(info: DatasetInfo, row: ResultRow, label: str | None) -> View:
-    """One <pooling, distance> pair; ``label`` is the query's, if it has one."""
+def row_view(
+    info: DatasetInfo, row: ResultRow, label: str | None, found_by: Mapping[UUID, int]
+) -> View:
+    """One <pooling, distance> pair.
+
+    Args:
+        info: what was searched.
+        row: the pair's hits.
+        label: the query's, if it has one.
+        found_by: in how many rows each hit is.
+    """
     scores = score_texts([hit.score for hit in row.hits], row.distance)
     return {
         "pooling": str(row.pooling),
@@ -259,7 +161,8 @@ def row_view(info: DatasetInfo, row: ResultRow, label: str | None) -> View:
         "meaning": list(SCORE_MEANINGS[row.distance]),
         "same": same_label(row.hits, label),
         "hits": [
-            hit_view(info, hit, score, label) for hit, score in zip(row.hits, scores, strict=True)
+            hit_view(info, hit, score, label) | {"rows": found_by[hit.id]}
+            for hit, score in zip(row.hits, scores, strict=True)
         ],
     }
 
@@ -300,61 +203,6 @@ def _euclid_decimals(largest: float) -> int:
     return 3 if largest < 1 else 2 if largest < 100 else 1
 
 
-def picks(searcher: Searcher, info: DatasetInfo | None) -> View:
-    """Images of the dataset to start from."""
-    if info is None:
-        return {"dataset": None, "picks": []}
-    return {
-        "dataset": info.name,
-        "images": f"{info.images:,}",
-        "picks": _pick_views(searcher, info, PICKS),
-    }
-
-
-def _pick_views(searcher: Searcher, info: DatasetInfo, count: int) -> list[View]:
-    return [
-        {
-            "id": str(image.id),
-            "title": file_name(image.path),
-            "label": image.label,
-            "thumb": thumb_url(info, image.id),
-        }
-        for image in searcher.sample(info.name, count)
-    ]
-
-
-def pooling_choices(info: DatasetInfo | None) -> list[tuple[str, str]]:
-    """(text, value) of the poolings that the dataset can be searched with."""
-    return named_poolings(info.vector_sizes if info else STANDARD)
-
-
-def named_poolings(poolings: Iterable[Pooling]) -> list[tuple[str, str]]:
-    """(text, value) of each."""
-    return [(POOLING_NAMES[pooling], str(pooling)) for pooling in poolings]
-
-
-def distance_choices(info: DatasetInfo | None) -> list[tuple[str, str]]:
-    """(text, value) of the distances that the dataset can be searched with."""
-    distances = info.distances if info else tuple(Distance)
-    return [(DISTANCE_NAMES[distance], str(distance)) for distance in distances]
-
-
 def pixels(image: Hit | ImageDetails) -> str:
     """Width and height, such as "640 \N{MULTIPLICATION SIGN} 480"."""
     return f"{image.width} \N{MULTIPLICATION SIGN} {image.height}"
-
-
-def file_name(path: str) -> str:
-    """The last part of a stored path."""
-    return PurePosixPath(path).name
-
-
-def thumb_url(info: DatasetInfo, point: UUID) -> str:
-    """Address of a thumbnail; it changes with every sync, so that browsers may keep it forever."""
-    version = zlib.crc32(f"{info.fingerprint} {info.synced_at}".encode())
-    return f"{media_url(info, point, 'thumb')}?v={version:08x}"
-
-
-def media_url(info: DatasetInfo, point: UUID, kind: str) -> str:
-    """Address of an image's file, relative to the page."""
-    return f"media/{quote(info.name, safe='')}/{point}/{kind}"

@@ -26,6 +26,7 @@ class JobState(StrEnum):
     WAITING = "waiting"
     TRAINING = "training"
     INDEXING = "indexing"
+    GROUPING = "grouping"
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -38,7 +39,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStep:
-    """One command, and what the job is doing while it runs: ``training`` or ``indexing``."""
+    """One command, and what the job is doing while it runs."""
 
     state: JobState
     command: tuple[str, ...]
@@ -49,7 +50,7 @@ class JobPlan:
     """What a job is to do; it never changes.
 
     Attributes:
-        dataset: name of the dataset that it builds.
+        dataset: name of the dataset that it builds or looks after.
         request: what was asked for, for people; JSON.
         steps: in order; the first that fails ends the job.
         created_at: ISO 8601 UTC.

@@ -21,6 +21,7 @@ _UNDONE = {
     "kept for another build.",
     JobState.INDEXING: "Stopped while indexing: the datasets are as they were. What was encoded "
     "is kept, and indexing the same images with the same checkpoint goes on from there.",
+    JobState.GROUPING: "Stopped while grouping: the groups are as they were.",
 }
 
 

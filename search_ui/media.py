@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import zlib
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
 from indexer.search import Searcher
+from indexer.types import DatasetInfo
 from models.errors import SimilarityError
 from search_ui.uploads import SHOWN_BY_BROWSERS
 
@@ -32,6 +35,22 @@ A format that can carry a script is not among them.
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 NO_SCRIPTS = "default-src 'none'; sandbox"
+
+
+def thumb_url(info: DatasetInfo, point: UUID) -> str:
+    """Address of a thumbnail; it changes with every sync, so that browsers may keep it forever."""
+    version = zlib.crc32(f"{info.fingerprint} {info.synced_at}".encode())
+    return f"{media_url(info, point, 'thumb')}?v={version:08x}"
+
+
+def media_url(info: DatasetInfo, point: UUID, kind: str) -> str:
+    """Address of an image's file, relative to the page."""
+    return f"media/{quote(info.name, safe='')}/{point}/{kind}"
+
+
+def file_name(path: str) -> str:
+    """The last part of a stored path."""
+    return PurePosixPath(path).name
 
 
 def media_router(searcher: Searcher) -> APIRouter:

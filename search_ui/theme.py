@@ -37,18 +37,6 @@ def make_theme() -> gr.themes.Base:
         "input_background_fill": "var(--panel)",
         "input_border_color": "var(--line)",
         "input_border_color_focus": "var(--accent)",
-        "checkbox_background_color": "var(--panel)",
-        "checkbox_background_color_selected": "var(--accent)",
-        "checkbox_border_color": "var(--line-strong)",
-        "checkbox_border_color_selected": "var(--accent)",
-        "checkbox_label_background_fill": "var(--panel)",
-        "checkbox_label_background_fill_hover": "var(--panel)",
-        "checkbox_label_background_fill_selected": "var(--accent-soft)",
-        "checkbox_label_border_color": "var(--line)",
-        "checkbox_label_border_color_selected": "var(--accent-line)",
-        "checkbox_label_text_color": "var(--muted)",
-        "checkbox_label_text_color_selected": "var(--ink)",
-        "slider_color": "var(--accent)",
     }
     dark = {f"{name}_dark": colour for name, colour in colours.items()}
     return theme.set(
@@ -56,8 +44,6 @@ def make_theme() -> gr.themes.Base:
         block_padding="0px",
         block_border_width="0px",
         block_shadow="none",
-        checkbox_label_shadow="none",
-        checkbox_label_padding="6px 10px",
         **colours,
         **dark,
     )

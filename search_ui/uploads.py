@@ -34,16 +34,20 @@ def check_upload(query: UploadedQuery) -> str:
         ) from error
 
 
-def preview(query: UploadedQuery, format: str) -> str | None:
-    """A small copy as a data address, for formats that a browser cannot show; None for others.
+def shown_by_browsers(query: UploadedQuery) -> bool:
+    """Whether the browser can show the visitor's own file by itself."""
+    return check_upload(query) in SHOWN_BY_BROWSERS
 
-    Nothing that was uploaded is ever served: this travels with the answer to who sent the file.
+
+def preview(query: UploadedQuery) -> str:
+    """A small copy as a data address.
+
+    Nothing that was uploaded is ever served: this travels with the answer to who sent the file, or
+    was given its address.
 
     Raises:
         UnreadableImageError: it cannot be decoded.
     """
-    if format in SHOWN_BY_BROWSERS:
-        return None
     opened = open_image(query.file, at_least=THUMBNAIL_SIDE, max_megapixels=MAX_MEGAPIXELS)
     content = base64.b64encode(make_thumbnail(opened.image)).decode("ascii")
     return f"data:image/webp;base64,{content}"

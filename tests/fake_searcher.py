@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from indexer.catalogue import Catalogue
+from indexer.duplicates import DEFAULT_BITS, Duplicates
 from indexer.errors import DatasetNotIndexedError, InvalidRequestError, PointNotFoundError
 from indexer.failures import Failure, FailureLedger, FailurePage
+from indexer.groups import GroupingSummary
+from indexer.layout import DataFolder
 from indexer.payloads import details_of
+from indexer.phash import perceptual_hash
 from indexer.reading import MIN_CROP
 from indexer.search import MAX_PAGE, Searcher
 from indexer.types import (
@@ -85,6 +90,7 @@ class FakeSearcher(Searcher):
 
     Attributes:
         broken: what ``failures`` lists.
+        summary: what ``grouping`` tells.
     """
 
     def __init__(
@@ -97,6 +103,7 @@ class FakeSearcher(Searcher):
         poolings: Sequence[Pooling] = STANDARD,
     ) -> None:
         self.folder = folder
+        self._folder = DataFolder(folder)
         self.files = {uuid5(NAMESPACE_URL, str(file)): (file, label) for file, label in pictures}
         self.names = list(names)
         self.broken: list[Failure] = []
@@ -107,6 +114,8 @@ class FakeSearcher(Searcher):
             for pooling, grid in GRIDS.items()
             if pictures
         }
+        self.summary: GroupingSummary | None = None
+        self.hashes = {point: hashes(file) for point, (file, _) in self.files.items()}
         self.thumbnails = folder / "thumbnails"
         self.thumbnails.mkdir(parents=True, exist_ok=True)
         for point, (file, _) in self.files.items():
@@ -282,7 +291,18 @@ class FakeSearcher(Searcher):
             "height": 128,
             "bytes": file.stat().st_size,
             "mtime": file.stat().st_mtime_ns,
+            **self.hashes[point],
         }
+
+    def described(self, dataset: str, ids: Sequence[UUID]) -> list[ImageDetails]:
+        return [self.details(dataset, one) for one in ids if one in self.files]
+
+    def grouping(self, dataset: str) -> GroupingSummary | None:
+        self._check(dataset)
+        return self.summary
+
+    def duplicates(self, dataset: str, *, bits: int = DEFAULT_BITS) -> Duplicates:
+        return self._catalogue(dataset).duplicates(bits)
 
     def _catalogue(self, dataset: str) -> Catalogue:
         self._check(dataset)
@@ -291,6 +311,15 @@ class FakeSearcher(Searcher):
     def _hit(self, rank: int, point: UUID, score: float) -> Hit:
         file, label = self.files[point]
         return Hit(rank, point, score, str(file.relative_to(self.folder)), label, 128, 128)
+
+
+def hashes(file: Path) -> dict[str, str]:
+    """What duplicates are found by."""
+    with Image.open(file) as image:
+        return {
+            "phash": perceptual_hash(image),
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        }
 
 
 def check_limit(limit: int) -> None:

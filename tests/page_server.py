@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from queue import Queue
 
 import uvicorn
@@ -21,14 +22,15 @@ GRADIO_WARNS = "ignore:'future.no_silent_downcasting' is deprecated"
 
 
 @contextmanager
-def served(searcher: Searcher) -> Iterator[str]:
+def served(searcher: Searcher, *, study_dir: Path | None = None) -> Iterator[str]:
     """The address of a page that answers from ``searcher``, while the context lasts."""
     servers: Queue[uvicorn.Server] = Queue()
     addresses: Queue[str] = Queue()
 
     async def serve() -> None:
         # Made inside an event loop, for Gradio would make one of its own and never close it.
-        server = make_server(make_app(searcher), bound, on_ready=addresses.put)
+        app = make_app(searcher, study_dir=study_dir)
+        server = make_server(app, bound, on_ready=addresses.put)
         servers.put(server)
         await server.serve(sockets=[bound])
 

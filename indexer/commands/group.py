@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from indexer.commands.arguments import chosen, count, dataset_argument, finish
 from indexer.commands.printing import print_json, print_table
+from indexer.groups import GroupingMethod, GroupingSummary
+from indexer.layout import DataFolder
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
     from indexer.grouping import Grouping
 
 SUMMARY = "find groups of images that look alike"
-METHODS = ("kmeans", "hdbscan")
-"""Of indexer.grouping.GroupingMethod, which is too heavy for ``--help``."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     dataset_argument(parser)
     parser.add_argument(
         "--method",
-        choices=METHODS,
-        default=METHODS[0],
+        type=GroupingMethod,
+        choices=list(GroupingMethod),
+        default=GroupingMethod.KMEANS,
         help="kmeans: every image in one of N groups; hdbscan: dense regions, the rest in none; "
         "default: %(default)s",
     )
@@ -54,50 +55,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """``group``."""
-    from indexer.grouping import GroupingMethod, find_groups, store_groups
+    from indexer.grouping import find_groups, store_groups
     from indexer.store import open_store
 
-    with closing(open_store(chosen(given))) as store:
+    settings = chosen(given)
+    with closing(open_store(settings)) as store:
         grouping = find_groups(
             store,
             given.dataset,
-            method=GroupingMethod(given.method),
+            method=given.method,
             pooling=given.pooling,
             count=given.groups,
             seed=given.seed,
         )
         if not given.dry_run:
-            store_groups(store, grouping)
+            store_groups(store, grouping, DataFolder(settings.data_dir))
     if given.json:
         print_json(_json(grouping))
     else:
-        _print(grouping)
+        _print(grouping.summary)
 
 
 def _json(grouping: Grouping) -> dict[str, object]:
-    return {
-        "dataset": grouping.dataset,
-        "method": grouping.method,
-        "pooling": grouping.pooling,
-        "groups": [asdict(group) for group in grouping.groups],
-        "outside": grouping.outside,
-        "silhouette": grouping.silhouette,
-        "agreement": asdict(grouping.agreement) if grouping.agreement else None,
-        "members": {str(point): number for point, number in grouping.members.items()},
-    }
+    members = {str(point): number for point, number in grouping.members.items()}
+    return asdict(grouping.summary) | {"members": members}
 
 
-def _print(grouping: Grouping) -> None:
+def _print(grouping: GroupingSummary) -> None:
     rows = [
         (
             str(group.number),
             str(group.images),
-            f"{group.label} {group.label_share:.0%}" if group.label else "-",
-            group.representative,
+            ", ".join(f"{one.label} {one.share:.0%}" for one in group.labels) or "-",
+            group.representative.path,
         )
         for group in grouping.groups
     ]
-    print_table([("group", "images", "most frequent label", "representative"), *rows])
+    print_table([("group", "images", "most frequent labels", "representative"), *rows])
     found = f"{len(rows)} groups by {grouping.method} of {grouping.pooling} vectors"
     lines = [f"{found}; {grouping.outside} images in none"]
     if grouping.silhouette is not None:

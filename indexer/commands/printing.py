@@ -14,8 +14,8 @@ EMBEDDED = "embedded"
 
 
 def print_json(content: object) -> None:
-    """Indented JSON."""
-    print(json.dumps(content, indent=2))
+    """Indented JSON; ids become text."""
+    print(json.dumps(content, indent=2, default=str))
 
 
 def print_table(rows: Iterable[Sequence[str]]) -> None:

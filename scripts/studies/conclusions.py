@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.bootstrap import Comparison, Estimate, Verdict, compare, estimate
-from scripts.studies.evidence import COLOURS, PIXELS, Evidence, Result
+from indexer.study_results import COLOURS, PIXELS, Result
+from scripts.studies.evidence import Evidence
 from scripts.studies.grids import STUDY_ARCHS, Run
 from scripts.studies.original import BEST_PAIR, HITS, NAMED_BEST, PAIRS
 

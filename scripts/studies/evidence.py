@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from indexer.study_results import Result, floor_name
 from models.errors import TrainingError
 from scripts.studies.grids import Run
-from scripts.studies.judging import PairResult
 from scripts.studies.results import read_json
-
-PRECISION = "precision_at_8"
-AVERAGE_PRECISION = "mean_average_precision"
-COLOURS, PIXELS = "colours", "pixels"
-"""Floors without a network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Measurements of one run, of an untrained network, or of a floor without one.
-
-    Attributes:
-        name: of the run, or ``<dataset>-colours`` and ``<dataset>-pixels``.
-        pairs: every <pooling, distance>.
-        queries: number of query images.
-        facts: everything else, as written: machine, latent, history, seconds, ...
-    """
-
-    name: str
-    pairs: tuple[PairResult, ...]
-    queries: int
-    facts: Mapping[str, Any]
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Result:
-        """What an experiment wrote."""
-        pairs = tuple(PairResult.from_json(row) for row in content["pairs"])
-        return cls(content["name"], pairs, content["queries"], content)
-
-    def best(self, metric: str = PRECISION) -> PairResult:
-        """The pair with the highest mean, the first of equals."""
-        return max(self.pairs, key=lambda pair: pair.estimates[metric].value)
-
-    def pair(self, name: str) -> PairResult:
-        """The one called so, such as ``maxpool cosine``."""
-        return next(pair for pair in self.pairs if pair.name == name)
-
-    @property
-    def lowest_loss(self) -> float | None:
-        """Validation loss of the kept epoch; None where nothing was trained."""
-        losses = [record["validation_loss"] for record in self.facts.get("history", ())]
-        return min(losses, default=None)
 
 
 def untrained(run: Run) -> Run:
     """The same network as its training starts it: what the training has to beat."""
     settings = replace(run.settings, epochs=0, scheduler=None, loss="mse", batch_size=32)
     return Run(run.dataset, settings)
-
-
-def floor_name(dataset: str, kind: str) -> str:
-    """Name of a floor without a network; ``kind`` is COLOURS or PIXELS."""
-    return f"{dataset}-{kind}"
 
 
 class Evidence:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from indexer.study_results import COLOURS, PIXELS, PairResult, floor_name
 from models.baselines import RAW_SIDE, colour_layout_histogram, raw_pixels
 from models.encoder import Encoder
 from models.pixels import load_pixels
@@ -20,9 +21,9 @@ from models.pooling import STANDARD, Pooling
 from models.preprocess import Preprocess
 from models.sources import ImageFile, Source, open_source
 from models.training import train
-from scripts.studies.evidence import COLOURS, PIXELS, floor_name, untrained
+from scripts.studies.evidence import untrained
 from scripts.studies.grids import DATA_SETS, Run
-from scripts.studies.judging import PairResult, judge_pairs
+from scripts.studies.judging import judge_pairs
 from scripts.studies.results import machine_facts, write_json
 from scripts.studies.spectrum import effective_rank
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexer.bootstrap import Estimate, estimate
+from indexer.study_results import SHOWN, PairResult, Row
 from indexer.types import Distance
 from models.pooling import STANDARD, Pooling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from indexer.metrics import PerQuery
     from indexer.types import Vector
     from models.sources import Source
 
-SHOWN = 8
-"""Answers that the study looked at; precision among them is the study's figure."""
 DEPTH = 10
 METRICS = ("precision_at_1", "precision_at_k", "mean_average_precision")
-
-Row = dict[str, object]
 
 
 def judge(vectors: Vector, labels: Sequence[str | None], distance: Distance) -> Row:
@@ -58,50 +54,6 @@ def judged_baselines(source: Source, arch: str, *, image_size: int) -> Iterator[
             for distance in Distance:
                 figures = judge(found, labels, distance)
                 yield JudgedBaseline(baseline.name, pooling, distance, figures)
-
-
-@dataclass(frozen=True, slots=True)
-class PairResult:
-    """One <pooling, distance> pair, judged by every query.
-
-    Attributes:
-        pooling: "-" for vectors without a network.
-        distance: how they were compared.
-        estimates: by metric: precision_at_1, _8 and _10, ndcg_at_10, mean_average_precision.
-        hits: relevant images among each query's first SHOWN, one digit a query: what paired
-            comparisons need.
-    """
-
-    pooling: str
-    distance: str
-    estimates: Mapping[str, Estimate]
-    hits: str
-
-    @property
-    def name(self) -> str:
-        """Such as ``maxpool cosine``."""
-        return f"{self.pooling} {self.distance}"
-
-    @property
-    def precision(self) -> PerQuery:
-        """Precision among the first SHOWN. Shape: (Q,)."""
-        digits = np.frombuffer(self.hits.encode(), dtype=np.uint8)
-        return (digits - ord("0")) / SHOWN
-
-    def to_json(self) -> Row:
-        """For :meth:`from_json`."""
-        intervals = {
-            name: [round(each, 6) for each in (value.value, value.low, value.high)]
-            for name, value in self.estimates.items()
-        }
-        return {"pooling": self.pooling, "distance": self.distance, **intervals, "hits": self.hits}
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> PairResult:
-        """What :meth:`to_json` wrote."""
-        words = ("pooling", "distance", "hits")
-        estimates = {name: Estimate(*row[name]) for name in row if name not in words}
-        return cls(row["pooling"], row["distance"], estimates, row["hits"])
 
 
 def judge_pairs(

@@ -7,6 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from indexer.bootstrap import Verdict, compare
+from indexer.study_results import (
+    AVERAGE_PRECISION,
+    COLOURS,
+    PIXELS,
+    PRECISION,
+    PairResult,
+    Result,
+)
 from scripts.studies.conclusions import (
     LITTLE,
     Candidate,
@@ -16,16 +24,8 @@ from scripts.studies.conclusions import (
     shown,
 )
 from scripts.studies.curves import plot_losses
-from scripts.studies.evidence import (
-    AVERAGE_PRECISION,
-    COLOURS,
-    PIXELS,
-    PRECISION,
-    Evidence,
-    Result,
-)
+from scripts.studies.evidence import Evidence
 from scripts.studies.grids import DATA_SETS, GRIDS, STUDY_ARCHS, STUDY_SETS, Grid, get_grid
-from scripts.studies.judging import PairResult
 from scripts.studies.original import HITS, PAIRS
 from scripts.studies.results import Content, read_json
 

@@ -11,8 +11,13 @@ an interface file beside its source when it is imported.
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 import gradio as gr
+
+from models.formats import READ_FORMATS
+from search_ui.handlers import DISTANCE_NAMES, POOLING_NAMES
+from search_ui.queries import DEFAULT_K, MAX_K
 
 
 def package_text(name: str) -> str:
@@ -20,9 +25,9 @@ def package_text(name: str) -> str:
     return files("search_ui").joinpath(name).read_text(encoding="utf-8")
 
 
-def brand() -> gr.HTML:
-    """The page's name, and the switches for the theme and, on phones, the settings."""
-    return _scripted("brand", template=package_text("components/brand.html"))
+def header() -> gr.HTML:
+    """The page's name, its views, the dataset, and the switches for theme and settings."""
+    return _scripted("header", template=package_text("components/header.html"))
 
 
 def query_image() -> gr.HTML:
@@ -37,8 +42,23 @@ def query_image() -> gr.HTML:
 
 
 def pick_grid() -> gr.HTML:
-    """Images of the dataset to start from; shows :func:`search_ui.handlers.picks`."""
+    """Images of the dataset to start from."""
     return _scripted("pick_grid")
+
+
+def search_settings() -> gr.HTML:
+    """What is compared and which images may be found; every change asks again."""
+    return _scripted(
+        "search_settings",
+        value={
+            "poolings": [{"value": str(one), "text": name} for one, name in POOLING_NAMES.items()],
+            "distances": [
+                {"value": str(one), "text": name} for one, name in DISTANCE_NAMES.items()
+            ],
+            "formats": READ_FORMATS,
+            "hits": {"most": MAX_K, "start": DEFAULT_K},
+        },
+    )
 
 
 def result_board() -> gr.HTML:
@@ -49,8 +69,36 @@ def result_board() -> gr.HTML:
     return _scripted("result_board")
 
 
-def _scripted(name: str, *, template: str = "<div class='drawn'></div>") -> gr.HTML:
+def browse() -> gr.HTML:
+    """The dataset in pages, and its files that could not be read."""
+    return _scripted("browse")
+
+
+def groups() -> gr.HTML:
+    """Groups of images that look alike, and sets of near-identical ones."""
+    return _scripted("groups")
+
+
+def models_page() -> gr.HTML:
+    """The architectures, drawn from their layers, and the checkpoints that are in use."""
+    return _scripted("models")
+
+
+def study_page() -> gr.HTML:
+    """What repeating the study measured, to filter, sort and compare."""
+    return _scripted("study")
+
+
+def help_page() -> gr.HTML:
+    """What this is, how to choose, and how to do the same elsewhere."""
+    return _scripted("help", template=package_text("components/help.html"))
+
+
+def _scripted(
+    name: str, *, template: str = "<div class='drawn'></div>", value: dict[str, Any] | None = None
+) -> gr.HTML:
     return gr.HTML(
+        value=value,
         html_template=template,
         js_on_load=package_text(f"components/{name}.js"),
         apply_default_css=False,

@@ -1,41 +1,33 @@
-const { element: make, picture, ask, onAsk } = similarity;
+const { element: make, picture, api, chosen, ask, onQuestion } = similarity;
+const PICKS = 10;
 const root = element.querySelector(".drawn");
+let drawn = null;
 
-const mark = (query) => {
+const mark = (question) => {
   for (const button of root.querySelectorAll(".pick")) {
-    button.setAttribute("aria-pressed", String(button.dataset.id === query?.id));
+    button.setAttribute("aria-pressed", String(button.dataset.id === question.id));
   }
 };
 
-const pick = (image, dataset) => {
-  const name = image.label ? `${image.label}, ${image.title}` : image.title;
-  const button = make(
-    "button",
-    {
-      type: "button", class: "pick", "data-id": image.id,
-      title: name, "aria-label": `Search from ${name}`,
-    },
-    picture(image.thumb, ""),
-  );
-  button.addEventListener("click", () =>
-    ask({ name: image.title, thumb: image.thumb, dataset, id: image.id }));
-  return button;
-};
-
-const draw = () => {
-  const { picks = [], dataset, images } = props.value ?? {};
-  root.replaceChildren();
-  if (!picks.length) return;
-  root.append(
+const draw = async (dataset) => {
+  const images = await api(`datasets/${encodeURIComponent(dataset.name)}/sample?count=${PICKS}`);
+  if (drawn !== dataset) return;
+  root.replaceChildren(
     make("h2", { class: "side-title", id: "picks-title" },
-      "Or start from ", make("b", {}, dataset),
-      make("span", { class: "count" }, `${images} images`)),
+      "Or start from ", make("b", {}, dataset.name),
+      make("span", { class: "count" }, `${dataset.images.toLocaleString("en")} images`)),
     make("div", { class: "picks", role: "group", "aria-labelledby": "picks-title" },
-      picks.map((image) => pick(image, dataset))),
+      images.map((image) => similarity.pick(image, dataset.name))),
   );
-  mark(similarity.current());
+  mark(similarity.question());
 };
 
-onAsk(mark);
-watch("value", draw);
-draw();
+onQuestion((question) => {
+  mark(question);
+  const dataset = chosen();
+  if (dataset === drawn) return;
+  drawn = dataset;
+  root.replaceChildren();
+  // Where they cannot be read, the board tells why.
+  if (dataset) draw(dataset).catch(() => {});
+});

@@ -1,4 +1,6 @@
-const { element: make, icon, picture, ask, busy, onAsk, onPreview } = similarity;
+const {
+  element: make, icon, picture, ask, busy, hasPicture, pictureOf, payload, onQuestion, onAnswer,
+} = similarity;
 const MAX_MEGABYTES = 50;
 const root = element.querySelector(".drawn");
 
@@ -7,21 +9,34 @@ const input = make("input", {
   class: "visually-hidden", "aria-label": "Picture file",
 });
 const box = make("button", { type: "button", class: "query-box" });
+const tools = make("div", { class: "query-tools" });
 const problem = make("p", { class: "query-problem", role: "alert" });
-root.append(input, box, problem);
+root.append(input, box, tools, problem);
 
-const draw = (query) => {
-  box.classList.toggle("filled", Boolean(query));
-  box.setAttribute("aria-label", query
-    ? `Query image: ${query.name}. Choose another picture`
-    : "Choose a picture to search from");
+const tool = (symbol, text, act) => {
+  const button = make("button", { type: "button", class: "tool" }, icon(symbol), text);
+  button.addEventListener("click", act);
+  return button;
+};
+
+const draw = (question) => {
+  const asked = hasPicture(question);
+  const { name, thumb } = asked ? pictureOf(question) : {};
+  box.classList.toggle("filled", asked);
   box.replaceChildren(
     icon("upload"), // hidden by the picture, unless the browser cannot show it
-    query ? picture(query.thumb, "") : "",
+    thumb ? make("span", { class: "query-picture" },
+      make("span", {}, picture(thumb, `Query image: ${name ?? "your picture"}`),
+        similarity.cropFrame(question.crop))) : "",
     make("span", { class: "query-hint" },
-      make("b", {}, query ? "Another picture" : "Drop a picture here"),
-      make("span", {}, query ? "drop, paste or click" : "paste one, or click to choose")),
+      make("b", {}, asked ? "Another picture" : "Drop a picture here"),
+      make("span", {}, asked ? "drop, paste or click" : "paste one, or click to choose")),
   );
+  tools.replaceChildren(...[
+    thumb ? tool("crop", "Search with a part", () => similarity.crop(question)) : null,
+    similarity.hasCamera() ? tool("camera", "Take a picture", () => similarity.camera(uploadAndAsk))
+      : null,
+  ].filter(Boolean));
 };
 
 const uploadAndAsk = async (file) => {
@@ -34,7 +49,9 @@ const uploadAndAsk = async (file) => {
   box.classList.add("sending");
   try {
     const { path } = await upload(file);
-    ask({ name: file.name || "Pasted picture", thumb: URL.createObjectURL(file), path });
+    // The folder that uploads go to is the server's affair.
+    const place = path.split(/[\\/]/).slice(-2).join("/");
+    ask({ upload: place }, { name: file.name, thumb: URL.createObjectURL(file) });
   } catch {
     busy(false);
     problem.textContent = "The picture did not reach the server. Try again.";
@@ -73,13 +90,15 @@ document.addEventListener("paste", (event) => {
   if (file) uploadAndAsk(file);
 });
 
-onAsk((query) => {
-  problem.textContent = "";
-  draw(query);
-  busy(true);
-  const { path, name, dataset, id } = query;
-  props.value = path ? { path, name } : { dataset, id };
-  trigger("submit");
-});
-onPreview(draw);
 draw(null);
+onQuestion((question) => {
+  problem.textContent = "";
+  draw(question);
+  if (!hasPicture(question)) return;
+  similarity.ready.then(() => {
+    if (question !== similarity.question()) return;
+    props.value = payload();
+    trigger("submit");
+  });
+});
+onAnswer(() => draw(similarity.question()));

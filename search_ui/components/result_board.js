@@ -1,25 +1,45 @@
-const { element: make, icon, picture, ask, back, trail } = similarity;
-const root = element.querySelector(".drawn");
+const {
+  element: make, icon, picture, notice, copyButton, api, chosen, problem, trail, back, ask, again,
+  hasPicture, pictureOf, onQuestion, onAnswer,
+} = similarity;
+const GALLERY = 40; // five rows of eight at 1440 pixels
 const EAGER_COLUMNS = 12;
+const STEP = 8;
+const root = element.querySelector(".drawn");
+let board = null; // the last answer, if it is of the current question
 
-const card = (hit, column) => {
+const card = (hit, column, rows) => {
   const name = hit.label ? `${hit.label}, ${hit.title}` : hit.title;
-  return make(
+  const agreed = `in ${hit.rows} of ${rows} rows`;
+  const said = (text) => make("span", { class: "visually-hidden" }, text);
+  const badge = { "aria-hidden": "true" };
+  const main = make(
     "button",
     {
-      type: "button", class: "card", "data-id": hit.id, "data-column": column,
-      title: hit.facts, "aria-label": `${hit.rank}: ${name}, score ${hit.score}. Search from it`,
+      type: "button", class: "card", "data-id": hit.id, "data-column": column, title: hit.facts,
+      "aria-keyshortcuts": "i",
     },
     make("span", { class: "card-image" },
       picture(hit.thumb, "", { loading: column < EAGER_COLUMNS ? "eager" : "lazy" }),
-      make("span", { class: "rank" }, String(hit.rank))),
+      make("span", { class: "rank", ...badge }, String(hit.rank)),
+      rows > 1
+        ? make("span", { class: "agreed", title: agreed, ...badge }, `${hit.rows}/${rows}`) : null),
+    said(`Rank ${hit.rank}, ${agreed}, score `),
     make("span", { class: "card-score" }, hit.score),
+    said(", "),
     make("span", { class: "card-label" },
       hit.same ? icon("check") : null, make("span", {}, hit.label ?? hit.title)),
+    said(`${hit.same ? ", the same label" : ""}. Search from it`),
   );
+  // Not a stop of the Tab key: "i" on the card does the same.
+  const more = make("button", {
+    type: "button", class: "card-details", tabindex: "-1", title: "Details (i)",
+    "aria-label": `Details of ${name}`,
+  }, icon("info"));
+  return make("div", { class: "hit" }, main, more);
 };
 
-const row = (shown) => {
+const row = (shown, rows) => {
   const [pooling, distance] = shown.names;
   const [meaning, direction] = shown.meaning;
   const none = shown.same.startsWith("0/") ? " none" : "";
@@ -28,37 +48,37 @@ const row = (shown) => {
       make("h3", {}, make("span", {}, pooling), make("span", { class: "thin" }, distance)),
       shown.same ? make("p", { class: `pair-same${none}` }, shown.same) : null,
       make("p", { class: "pair-meaning" }, make("span", {}, meaning), make("span", {}, direction))),
-    make("div", { class: "cards" }, shown.hits.map((hit, column) => card(hit, column))));
+    make("div", { class: "cards" }, shown.hits.map((hit, column) => card(hit, column, rows))));
 };
 
-// Only queries that can be asked again here: another dataset's images are not in this one.
-const earlier = (dataset) => trail
-  .map((query, index) => ({ query, index }))
-  .slice(0, -1)
-  .filter(({ query }) => !query.dataset || query.dataset === dataset);
-
 const trailView = (dataset) => {
-  const steps = earlier(dataset).slice(-5);
+  // Another dataset's images cannot be asked for here.
+  const steps = trail
+    .map((question, index) => ({ question, index }))
+    .slice(0, -1)
+    .filter(({ question }) => question.upload || question.dataset === dataset)
+    .slice(-5);
   if (!steps.length) return null;
   return make("nav", { class: "trail", "aria-label": "Earlier queries" },
     icon("back"),
-    steps.map(({ query, index }) => {
-      const step = make("button",
-        { type: "button", title: `Back to ${query.name}`, "aria-label": `Back to ${query.name}` },
-        picture(query.thumb, ""));
+    steps.map(({ question, index }) => {
+      const { name = "the picture before", thumb = "" } = pictureOf(question);
+      const label = `Back to ${question.crop ? "a part of " : ""}${name}`;
+      const step = make("button", { type: "button", title: label, "aria-label": label },
+        picture(thumb, ""));
       step.addEventListener("click", () => back(index));
       return step;
     }));
 };
 
-const queryView = ({ query, summary, dataset }) => {
-  const thumb = picture(query.thumb ?? similarity.current()?.thumb ?? "", "");
+const queryView = (question, { query, summary, dataset }) => {
+  const thumb = picture(pictureOf(question).thumb ?? "", "");
   const frame = query.original
-    ? make("a", { href: query.original, target: "_blank", rel: "noreferrer" }, thumb)
+    ? make("button", { type: "button", "aria-label": "Details of the query", title: query.facts },
+      thumb)
     : make("span", {}, thumb);
   frame.className = "asked-image";
-  if (query.original) frame.setAttribute("aria-label", "Open the picture");
-  if (query.facts) frame.title = query.facts;
+  if (query.original) frame.addEventListener("click", () => showDetails(query.id));
   return make("header", { class: "asked" },
     frame,
     make("div", { class: "asked-text" },
@@ -66,53 +86,99 @@ const queryView = ({ query, summary, dataset }) => {
         query.label ? make("span", { class: "asked-label" }, query.label) : null,
         make("span", { class: query.label ? "asked-name thin" : "asked-name" }, query.title)),
       make("p", { role: "status" }, summary)),
-    trailView(dataset));
+    trailView(dataset),
+    copyButton(() => location.href, "Copy link to this search", "Copy link"));
 };
 
-const notice = (symbol, title, text, ...more) =>
-  make("div", { class: `notice notice-${symbol}` },
-    make("span", { class: "notice-icon" }, icon(symbol)),
-    make("h2", { tabindex: "-1" }, title), make("p", {}, text), more);
+// What narrows the search down, each with how to take it away.
+const narrowed = (question) => [
+  question.crop ? { text: "part of the picture", changes: { crop: undefined } } : null,
+  ...["label", "format"].flatMap((name) => (question[name] ?? []).map((value) => ({
+    text: `${name}: ${value || "none"}`,
+    changes: { [name]: question[name].filter((other) => other !== value) },
+  }))),
+  question.min_side
+    ? { text: `at least ${question.min_side} px`, changes: { min_side: undefined } } : null,
+].filter(Boolean);
 
-const command = (text) => {
-  const copy = make("button",
-    { type: "button", class: "copy", "aria-label": `Copy: ${text}` }, icon("copy"));
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(text);
-    copy.replaceChildren(icon("check"));
+const NOTHING = { crop: undefined, label: undefined, format: undefined, min_side: undefined };
+
+const chips = (question) => {
+  const all = narrowed(question);
+  if (!all.length) return null;
+  const buttons = all.map(({ text, changes }) => {
+    const chip = make("button", { type: "button", class: "chip", "aria-label": `Remove ${text}` },
+      text, icon("close"));
+    chip.addEventListener("click", () => ask(changes));
+    return chip;
   });
-  return make("div", { class: "command" }, make("code", {}, text), copy);
+  const clear = make("button", { type: "button", class: "chip clear" }, "Clear all");
+  clear.addEventListener("click", () => ask(NOTHING));
+  return make("div", { class: "chips", role: "group", "aria-label": "Filters" },
+    buttons, all.length > 1 ? clear : null);
 };
 
-const startPick = (image, dataset) => {
-  const name = image.label ? `${image.label}, ${image.title}` : image.title;
-  const button = make("button",
-    { type: "button", class: "pick", title: name, "aria-label": `Search from ${name}` },
-    picture(image.thumb, "", { loading: "lazy" }));
-  button.addEventListener("click", () =>
-    ask({ name: image.title, thumb: image.thumb, dataset, id: image.id }));
+const action = (text, act) => {
+  const button = make("button", { type: "button", class: "button" }, text);
+  button.addEventListener("click", act);
   return button;
 };
 
-const VIEWS = {
-  start: ({ summary, gallery, dataset }) => make("div", { class: "start" },
+const moreButton = (question, rows) => {
+  const { most, start } = similarity.hits;
+  const now = Number(question.k ?? start);
+  if (now >= most || Math.max(...rows.map(({ hits }) => hits.length)) < now) return null;
+  return action("More", () => ask({ k: Math.min(most, now + STEP) }, null, { replace: true }));
+};
+
+const results = (question, value) => {
+  const rows = value.rows;
+  const found = rows.some(({ hits }) => hits.length);
+  return [
+    queryView(question, value),
+    chips(question),
+    found
+      ? [
+        make("div", { class: "rows" }, rows.map((shown) => row(shown, rows.length))),
+        make("div", { class: "rows-foot" },
+          make("p", {}, make("kbd", {}, "arrows"), " move, ", make("kbd", {}, "Enter"),
+            " searches from a picture, ", make("kbd", {}, "i"), " tells more about it"),
+          moreButton(question, rows)),
+      ]
+      : notice("search", "Nothing passes these filters",
+        "No picture of the dataset is as they ask for. Take some away, or all of them.",
+        action("Clear all filters", () => ask({ ...NOTHING, crop: question.crop }))),
+  ];
+};
+
+const failure = (question, { title, message, again: hope }) =>
+  notice("alert", title, message, hope ? action("Try again", again) : null,
+    trailView(question.dataset));
+
+const waiting = () => [
+  make("p", { class: "visually-hidden", role: "status" }, "Searching"),
+  make("div", { class: "blank", "aria-hidden": "true" }, Array.from({ length: 32 }, () =>
+    make("span"))),
+];
+
+const SILENCE = {
+  state: "error", title: "The server does not answer", again: true,
+  message: "It may have stopped, or the connection is gone.",
+};
+
+const start = async (dataset) => {
+  const shown = make("div", { class: "start" },
     make("h2", { tabindex: "-1" }, "Find pictures that look alike"),
-    make("p", {}, "Drop or paste your own picture anywhere on this page, or choose one of these."),
-    make("div", { class: "gallery" }, gallery.map((image) => startPick(image, dataset))),
-    make("p", { class: "notice-facts" }, summary)),
-  unindexed: ({ commands }) => notice("layers", "No dataset is indexed yet",
-    "Two commands make one from a folder of pictures. Then reload this page.",
-    make("div", { class: "commands" }, commands.map(command))),
-  unchosen: () => notice("layers", "Nothing to compare with",
-    "Choose at least one pooling and one distance."),
-  error: ({ title, message }) => notice("alert", title, message, trailView(null)),
-  results: (value) => [
-    queryView(value), make("div", { class: "rows" }, value.rows.map(row)),
-  ],
+    make("p", {}, "Drop or paste your own picture anywhere on this page, or choose one of these."));
+  show("start", shown);
+  const images = await api(`datasets/${encodeURIComponent(dataset.name)}/sample?count=${GALLERY}`);
+  shown.append(
+    make("div", { class: "gallery" }, images.map((image) => similarity.pick(image, dataset.name))),
+    make("p", { class: "notice-facts" },
+      `${dataset.images.toLocaleString("en")} images · ${dataset.checkpoint}`));
 };
 
 let lit = null;
-let shownQuery;
 const light = (id) => {
   if (id === lit) return;
   lit = id;
@@ -122,24 +188,57 @@ const light = (id) => {
   }
 };
 
-const draw = () => {
-  const value = props.value;
-  if (!value?.state) return;
+const show = (state, ...content) => {
   const focused = document.activeElement;
   const hadFocus = root.contains(focused) && focused.matches(":focus-visible");
-  const sameQuery = JSON.stringify(value.query) === shownQuery;
-  const scrolled = sameQuery ? root.querySelector(".rows")?.scrollLeft : 0;
-  shownQuery = JSON.stringify(value.query);
-  root.dataset.state = value.state;
+  root.dataset.state = state;
   light(null);
-  similarity.answered(value.state !== "error", value.query);
-  root.replaceChildren(...[VIEWS[value.state](value)].flat());
-  if (scrolled) root.querySelector(".rows")?.scrollTo({ left: scrolled });
+  root.replaceChildren(...content.flat(Infinity).filter(Boolean));
   // Whoever works by keyboard goes on from the new heading, not from the top of the page.
   if (hadFocus) root.querySelector("h2")?.focus({ preventScroll: true });
 };
 
-const cardOf = (event) => event.target.closest?.(".card");
+let shownPicture;
+const drawAnswer = (value) => {
+  const question = similarity.question();
+  board = value?.state === "results" ? value : null;
+  if (!board) {
+    show("error", failure(question, value ?? SILENCE));
+    return;
+  }
+  const samePicture = board.query.title === shownPicture;
+  const scrolled = samePicture ? root.querySelector(".rows")?.scrollLeft : 0;
+  shownPicture = board.query.title;
+  show("results", results(question, board));
+  if (scrolled) root.querySelector(".rows")?.scrollTo({ left: scrolled });
+};
+
+const drawQuestion = (question) => {
+  if (hasPicture(question)) {
+    // What is shown stays until there is an answer.
+    if (!root.hasChildNodes()) show("waiting", waiting());
+    return;
+  }
+  board = null;
+  if (problem()) show("error", failure(question, { title: "The index cannot be read",
+    message: problem() }));
+  else if (!chosen()) show("unindexed", similarity.unindexed());
+  else {
+    start(chosen()).catch((error) => show("error",
+      failure(question, { title: "The index cannot be read", message: error.message })));
+  }
+};
+
+// Everything that a hit is in, for the big view.
+const scoresOf = (id) => board.rows.flatMap(({ name, meaning, hits }) =>
+  hits.filter((hit) => hit.id === id).map(({ rank, score }) => ({ name, rank, score, meaning })));
+const showDetails = (id, within = []) => similarity.details(board.dataset, id, {
+  ids: within, scores: scoresOf,
+});
+const idsOf = (card) =>
+  [...card.closest(".pair").querySelectorAll(".card")].map(({ dataset }) => dataset.id);
+
+const cardOf = (event) => event.target.closest?.(".hit")?.querySelector(".card");
 // Only a mouse that moves: new results under a resting one, or under a finger, stay all lit.
 root.addEventListener("pointermove", (event) => {
   if (event.pointerType === "mouse") light(cardOf(event)?.dataset.id ?? null);
@@ -150,11 +249,15 @@ root.addEventListener("focusin", (event) => {
 for (const type of ["pointerleave", "focusout"]) root.addEventListener(type, () => light(null));
 
 root.addEventListener("click", (event) => {
-  const id = cardOf(event)?.dataset.id;
-  const hits = (props.value.rows ?? []).flatMap((shown) => shown.hits);
-  const hit = hits.find((candidate) => candidate.id === id);
-  if (!hit) return;
-  ask({ name: hit.title, thumb: hit.thumb, dataset: props.value.dataset, id });
+  const of = cardOf(event);
+  if (!of) return;
+  const { id } = of.dataset;
+  if (event.target.closest(".card-details")) {
+    showDetails(id, idsOf(of));
+    return;
+  }
+  const hit = board.rows.flatMap(({ hits }) => hits).find((candidate) => candidate.id === id);
+  ask({ dataset: board.dataset, id }, { name: hit.title, label: hit.label, thumb: hit.thumb });
   window.scrollTo({ top: Math.min(window.scrollY, element.offsetTop) });
 });
 
@@ -162,6 +265,7 @@ root.addEventListener("click", (event) => {
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 root.addEventListener("keydown", (event) => {
   const from = cardOf(event);
+  if (from && event.key === "i") showDetails(from.dataset.id, idsOf(from));
   const step = STEPS[event.key];
   if (!from || !step) return;
   const rows = [...root.querySelectorAll(".pair")];
@@ -173,5 +277,6 @@ root.addEventListener("keydown", (event) => {
   to.scrollIntoView({ block: "nearest", inline: "nearest" });
 });
 
-watch("value", draw);
-draw();
+watch("value", () => similarity.answer(props.value));
+onAnswer(drawAnswer);
+onQuestion(drawQuestion);

@@ -1,10 +1,5 @@
 // State and building blocks that the components of the page share. Loaded before any of them.
 window.similarity ??= (() => {
-  // The queries so far, the current one last: {name, thumb, dataset, id} or {name, thumb, path}.
-  const trail = [];
-  const LONGEST_TRAIL = 8;
-  const listeners = [];
-  const previewListeners = [];
   let busyTimer;
 
   // Text becomes text nodes and attributes only, never HTML: labels and file names are foreign.
@@ -14,7 +9,7 @@ window.similarity ??= (() => {
     for (const [name, value] of Object.entries(attributes)) {
       if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
     }
-    made.append(...children.flat().filter((child) => child !== null && child !== ""));
+    made.append(...children.flat(Infinity).filter((child) => child !== null && child !== ""));
     return made;
   };
 
@@ -26,6 +21,14 @@ window.similarity ??= (() => {
     search: "M15.5 15.5L20 20M17 10.5a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0z",
     alert:
       "M12 8v5m0 3v.5M10.3 4.2L2.9 17a2 2 0 0 0 1.7 3h14.8a2 2 0 0 0 1.7-3L13.7 4.2a2 2 0 0 0-3.4 0z",
+    close: "M6 6l12 12M18 6L6 18",
+    info: "M12 11v5m0-8.5v.5M20.5 12a8.5 8.5 0 1 1-17 0 8.5 8.5 0 0 1 17 0z",
+    link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
+    crop: "M7 3v14h14M3 7h14v14",
+    camera: "M4 8h3l1.5-2.5h7L17 8h3v11H4zM15.5 13a3.5 3.5 0 1 1-7 0 3.5 3.5 0 0 1 7 0z",
+    open: "M13 5h6v6m0-6l-8 8M17 14v5H5V7h5",
+    save: "M12 4v11m0 0l-4.5-4.5M12 15l4.5-4.5M5 20h14",
+    next: "M9 5l7 7-7 7",
     layers: "M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4",
   };
   const icon = (name) => {
@@ -46,31 +49,46 @@ window.similarity ??= (() => {
     return image;
   };
 
-  const current = () => trail[trail.length - 1] ?? null;
-  const same = (a, b) => a && b && a.path === b.path && a.id === b.id && a.dataset === b.dataset;
-  const tell = () => listeners.forEach((listener) => listener(current()));
+  // What stands in a view that has nothing to show, or where something went wrong.
+  const notice = (symbol, title, text, ...more) =>
+    element("div", { class: `notice notice-${symbol}` },
+      element("span", { class: "notice-icon" }, icon(symbol)),
+      element("h2", { tabindex: "-1" }, title), element("p", {}, text), more);
 
-  const ask = (query) => {
-    if (current()?.failed) trail.pop();
-    if (!same(query, current())) trail.push(query);
-    if (trail.length > LONGEST_TRAIL) trail.shift();
-    tell();
-  };
-  const back = (index) => {
-    trail.length = index + 1;
-    tell();
+  // `text` is a string, or a function that gives one when the button is pressed.
+  const copyButton = (text, label, ...face) => {
+    const shape = face.length ? "button" : "copy";
+    const mark = icon("copy");
+    const button = element("button", { type: "button", class: shape, "aria-label": label },
+      mark, face);
+    button.addEventListener("click", async () => {
+      await copy(typeof text === "function" ? text() : text);
+      const done = icon("check");
+      button.firstChild.replaceWith(done);
+      setTimeout(() => done.replaceWith(mark), 2000);
+    });
+    return button;
   };
 
-  // Nobody wants to come back to a query that had no answer. An answer to an upload may bring a
-  // preview, for a picture that the browser cannot show by itself.
-  const answered = (well, shown) => {
-    const query = current();
-    if (!query) return;
-    query.failed = !well;
-    if (!query.path || !shown?.thumb || shown.title !== query.name) return;
-    query.thumb = shown.thumb;
-    previewListeners.forEach((listener) => listener(query));
+  // The clipboard is given to secure pages only; elsewhere the old way still works.
+  const copy = async (text) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = element("textarea", { class: "visually-hidden" });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
   };
+
+  const command = (text) => element("div", { class: "command" },
+    element("code", {}, text), copyButton(text, `Copy: ${text}`));
+
+  const unindexed = () => notice("layers", "No dataset is indexed yet",
+    "Two commands make one from a folder of pictures. Then reload this page.",
+    element("div", { class: "commands" },
+      command("python scripts/train.py PICTURES --out checkpoints/mine"),
+      command("python -m indexer sync PICTURES --checkpoint checkpoints/mine")));
 
   // A short search shows no sign of work at all; a longer one gets a line that moves.
   const busy = (on) => {
@@ -80,10 +98,33 @@ window.similarity ??= (() => {
     else mark();
   };
 
-  const onAsk = (listener) => listeners.push(listener);
-  const onPreview = (listener) => previewListeners.push(listener);
+  // A modal dialog with a title and a button that closes it; removed when it is closed. The browser
+  // keeps the focus inside, closes it with Esc and gives the focus back.
+  const dialog = (name, title, ...content) => {
+    const close = element("button",
+      { type: "button", class: "round", "aria-label": "Close", title: "Close" }, icon("close"));
+    const made = element("dialog", { class: `dialog ${name}`, "aria-label": title },
+      element("header", { class: "dialog-head" }, element("h2", {}, title), close), content);
+    close.addEventListener("click", () => made.close());
+    // A click beside it.
+    made.addEventListener("click", (event) => event.target === made && made.close());
+    made.addEventListener("close", () => made.remove());
+    document.querySelector("#page").append(made);
+    made.showModal();
+    return made;
+  };
+
+  // Gradio hears no event before it has set up all of its components.
+  let opened;
+  const ready = new Promise((done) => {
+    opened = () => {
+      document.documentElement.dataset.ready = "1";
+      done();
+    };
+  });
 
   return {
-    element, icon, picture, trail, current, ask, back, answered, busy, onAsk, onPreview,
+    views: window.similarityViews,
+    element, icon, picture, notice, copyButton, command, unindexed, dialog, busy, ready, opened,
   };
 })();

@@ -27,7 +27,8 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *camera]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
@@ -57,22 +58,25 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[[Searcher], str]]:
-    """Serves a searcher until the module's tests are done, once."""
-    addresses: dict[int, str] = {}
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Serves a searcher, and a study or none, until the module's tests are done, once."""
+    addresses: dict[tuple[int, Path], str] = {}
+    no_study = tmp_path_factory.mktemp("study")
     with ExitStack() as servers:
 
-        def start(searcher: Searcher) -> str:
-            if id(searcher) not in addresses:
-                addresses[id(searcher)] = servers.enter_context(served(searcher))
-            return addresses[id(searcher)]
+        def start(searcher: Searcher, study_dir: Path = no_study) -> str:
+            if (id(searcher), study_dir) not in addresses:
+                addresses[id(searcher), study_dir] = servers.enter_context(
+                    served(searcher, study_dir=study_dir)
+                )
+            return addresses[id(searcher), study_dir]
 
         yield start
 
 
 @pytest.fixture
 def open_page(
-    browser: Browser, searcher: FakeSearcher, serve: Callable[[Searcher], str]
+    browser: Browser, searcher: FakeSearcher, serve: Callable[..., str]
 ) -> Iterator[Open]:
     """Opens the page; fails the test if a script broke or another host was asked."""
     visits: list[Visit] = []
@@ -83,6 +87,8 @@ def open_page(
         viewport: dict[str, int] = DESKTOP,
         dark: bool = False,
         touch: bool = False,
+        study_dir: Path | None = None,
+        at: str = "",
     ) -> Page:
         context = browser.new_context(
             viewport=viewport, color_scheme="dark" if dark else "light", has_touch=touch
@@ -93,7 +99,8 @@ def open_page(
         # Playwright marks its handlers, which a method of a list does not allow.
         seen.page.on("pageerror", lambda error: seen.errors.append(error))  # noqa: PLW0108
         seen.page.route("**/*", lambda route: keep_home(route, seen.foreign))
-        seen.page.goto(serve(source))
+        address = serve(source, study_dir) if study_dir else serve(source)
+        seen.page.goto(f"{address}/{at}")
         seen.page.wait_for_function("document.documentElement.dataset.ready === '1'")
         return seen.page
 

@@ -55,7 +55,7 @@ def test_the_page_opens_with_an_invitation_and_picks(open_page: Open) -> None:
     expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
     expect(page.locator("#pick-grid .pick")).to_have_count(10)
     expect(page.locator("h1")).to_have_count(1)
-    expect(page.locator("#dataset")).to_have_count(0)
+    expect(page.locator(".dataset-choice")).to_be_hidden()
 
 
 def test_the_first_screen_shows_images_of_the_dataset_to_search_from(open_page: Open) -> None:
@@ -171,23 +171,26 @@ def test_a_picture_can_be_pasted_or_dropped_anywhere(open_page: Open) -> None:
 def test_settings_run_the_query_again(open_page: Open) -> None:
     page = open_page()
     pick(page)
-    page.locator("#k input[type=number]").fill("3")
+    page.get_by_label("Similar images, number").fill("3")
+    page.keyboard.press("Enter")
     expect(page.locator("#result-board .card")).to_have_count(12)
     page.get_by_role("checkbox", name="Flatten").uncheck()
     expect(rows(page)).to_have_count(2)
+    expect(page.get_by_role("checkbox", name="Max pool")).to_be_disabled()
     page.get_by_role("checkbox", name="Euclidean").uncheck()
     expect(rows(page)).to_have_count(1)
-    page.get_by_role("checkbox", name="Cosine").uncheck()
-    expect(page.locator("#result-board h2")).to_have_text("Nothing to compare with")
-    page.get_by_role("checkbox", name="Cosine").check()
-    expect(rows(page)).to_have_count(1)
+    page.get_by_role("checkbox", name="Flatten").check()
+    expect(rows(page)).to_have_count(2)
     expect(page.locator(".asked p")).to_contain_text("3 nearest of 40 · model3-1a2b3c4d")
+    page.reload()
+    expect(page.locator("#result-board .card")).to_have_count(6)
 
 
 def test_many_hits_scroll_sideways_together(open_page: Open) -> None:
     page = open_page()
     pick(page)
-    page.locator("#k input[type=number]").fill("50")
+    page.get_by_label("Similar images, number").fill("50")
+    page.keyboard.press("Enter")
     expect(cards(page)).to_have_count(39)
     assert page.evaluate("document.documentElement.scrollWidth") == 1440
     page.locator(".rows").evaluate("rows => rows.scrollTo({left: 900})")
@@ -285,8 +288,7 @@ def test_another_dataset_brings_its_own_picks_and_distances(
     page.locator("#pick-grid .pick").first.click()
     expect(rows(page)).to_have_count(2)
     expect(page.get_by_role("checkbox", name="Euclidean")).to_have_count(0)
-    page.locator("#dataset input").click()
-    page.get_by_role("option", name="valleys").click()
+    page.get_by_role("combobox", name="Dataset").select_option("valleys")
     expect(page.locator("#pick-grid b")).to_have_text("valleys")
     expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
     page.locator("#pick-grid .pick").first.click()
@@ -298,7 +300,7 @@ def test_the_poolings_of_the_dataset_are_offered_and_all_chosen(
     open_page: Open, pictures: list[tuple[Path, str]], poolings: tuple[Pooling, ...]
 ) -> None:
     page = open_page(source=FakeSearcher(pictures[0][0].parents[1], pictures, poolings=poolings))
-    choices = page.locator("#poolings input[type=checkbox]")
+    choices = page.locator("#poolings input")
     expect(choices).to_have_count(len(poolings))
     page.locator("#pick-grid .pick").first.click()
     expect(rows(page)).to_have_count(2 * len(poolings))
@@ -315,9 +317,9 @@ def test_on_a_phone_results_are_seen_and_nothing_overflows(open_page: Open, phot
     assert first["y"] + first["height"] < PHONE["height"]
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert page.locator(".rows").evaluate("rows => rows.scrollWidth > rows.clientWidth")
-    expect(page.locator("#settings")).to_be_hidden()
+    expect(page.locator("#search-settings")).to_be_hidden()
     page.get_by_role("button", name="Settings").click()
-    expect(page.locator("#settings")).to_be_visible()
+    expect(page.locator("#search-settings")).to_be_visible()
 
 
 def test_dark_follows_the_system_and_can_be_switched(open_page: Open) -> None:

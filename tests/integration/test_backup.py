@@ -90,6 +90,15 @@ def test_a_backup_is_a_data_folder_that_can_be_asked(
     assert answers(run, photos, ["--data-dir", str(tmp_path / "backup")]) == before
 
 
+def test_what_its_groups_are_like_is_in_it(
+    run: Run, data: Path, indexed: list[str], tmp_path: Path
+) -> None:
+    run("group", "photos", "--groups", "2", *indexed)
+    run("backup", "photos", tmp_path / "backup", *indexed)
+    kept, copied = (DataFolder(folder).groups("photos") for folder in (data, tmp_path / "backup"))
+    assert copied.read_bytes() == kept.read_bytes()
+
+
 def test_the_thumbnails_are_in_it(run: Run, data: Path, indexed: list[str], tmp_path: Path) -> None:
     run("backup", "photos", tmp_path / "backup", *indexed)
     made = [path.name for path in data.glob("thumbnails/*/*.webp")]

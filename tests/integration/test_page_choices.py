@@ -1,4 +1,4 @@
-"""Which poolings the served page offers, and what it does with a choice it did not offer."""
+"""What the served page does with a choice of poolings, offered or not."""
 
 from __future__ import annotations
 
@@ -36,9 +36,13 @@ class OpenPage:
 
     def search(self, poolings: Sequence[str]) -> Any:
         """The board, asked from a page that this server has not opened; None: refused."""
-        query = {"dataset": "hills", "id": str(next(iter(self.searcher.files)))}
-        data = [query, "hills", 8, list(poolings), ["cosine"]]
-        answer = fire(self.client, self.event("submit", of="query-image"), data)
+        question = {
+            "dataset": "hills",
+            "id": str(next(iter(self.searcher.files))),
+            "pooling": list(poolings),
+            "distance": "cosine",
+        }
+        answer = fire(self.client, self.event("submit", of="query-image"), [question])
         return answer["output"]["data"][0] if answer["success"] else None
 
 
@@ -52,18 +56,6 @@ def page(
         yield OpenPage(client, searcher)
 
 
-@pytest.mark.parametrize("trigger", ["load", "input"])
-def test_opening_and_choosing_a_dataset_offer_its_poolings_all_chosen(
-    page: OpenPage, trigger: str
-) -> None:
-    of, data = (None, []) if trigger == "load" else ("dataset", ["hills"])
-    outputs = fire(page.client, page.event(trigger, of=of), data)["output"]["data"]
-    groups = [out for out in outputs if isinstance(out, dict) and "choices" in out]
-    offered = next(group for group in groups if ["Max pool", "maxpool"] in group["choices"])
-    assert [value for _, value in offered["choices"]] == list(page.searcher.poolings)
-    assert offered["value"] == list(page.searcher.poolings)
-
-
 @pytest.mark.parametrize("pooling", Pooling)
 def test_a_choice_of_a_page_from_before_a_restart_is_searched_if_the_dataset_has_it(
     page: OpenPage, pooling: Pooling
@@ -72,7 +64,7 @@ def test_a_choice_of_a_page_from_before_a_restart_is_searched_if_the_dataset_has
     if pooling in page.searcher.poolings:
         assert [row["pooling"] for row in board["rows"]] == [pooling]
     else:
-        assert board["state"] == "unchosen"
+        assert board["title"] == "Nothing to compare with"
 
 
 def test_a_pooling_that_nobody_knows_is_refused(page: OpenPage) -> None:

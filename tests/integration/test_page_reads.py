@@ -15,8 +15,6 @@ from indexer.pipeline import sync
 from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.store import open_store
-from indexer.types import Distance
-from models.pooling import STANDARD
 from models.sources import open_source
 from tests.fake_encoder import FakeEncoder, make_checkpoint
 from tests.integration.test_page_security import fire
@@ -57,14 +55,29 @@ def test_the_page_never_writes_or_optimises(
     with served(searcher) as url, httpx.Client(base_url=url, timeout=20, trust_env=False) as page:
         config = page.get("/config").json()
         assert page.get("/").status_code == 200
-        for number, event in enumerate(config["dependencies"]):
-            triggers = {name for _, name in event["targets"]}
-            if "load" in triggers:
-                fire(page, number, [])
-            if "submit" in triggers:
-                query = {"dataset": "photos", "id": str(image.id)}
-                data = [query, "photos", 8, list(STANDARD), list(Distance)]
-                answer = fire(page, number, data)
-                assert answer["success"]
-                assert "warm" in str(answer["output"])
+        submit = next(
+            number
+            for number, event in enumerate(config["dependencies"])
+            if "submit" in {name for _, name in event["targets"]}
+        )
+        answer = fire(page, submit, [{"dataset": "photos", "id": str(image.id)}])
+        assert answer["success"]
+        assert "warm" in str(answer["output"])
+        for path in ("sample", "labels", "formats", "images", f"images/{image.id}"):
+            assert page.get(f"/api/datasets/photos/{path}").status_code == 200
+        question = {"dataset": "photos", "id": str(image.id), "crop": "0,0,0.8,0.8"}
+        assert page.post("/api/search", json=question).status_code == 200
     assert called == []
+
+
+def test_a_part_of_a_picture_that_is_gone_is_refused_without_a_path_of_the_server(
+    searcher: Searcher, photos: Path
+) -> None:
+    [image] = searcher.sample("photos", 1)
+    (photos / image.path).unlink()
+    question = {"dataset": "photos", "id": str(image.id), "crop": "0,0,0.8,0.8"}
+    with served(searcher) as url:
+        answer = httpx.post(f"{url}/api/search", json=question, trust_env=False, timeout=20)
+    assert answer.status_code == 404
+    assert image.path in answer.json()["detail"]
+    assert str(photos) not in answer.text

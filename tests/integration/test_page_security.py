@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from tests.page_server import GRADIO_WARNS, served
 
 pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
 
-SETTINGS = ["hills", 8, ["maxpool", "flatten"], ["cosine", "euclid"]]
 FILE_META = {"_type": "gradio.FileData"}
 
 
@@ -86,9 +86,11 @@ def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
     raise AssertionError("no answer")
 
 
-def board(page: httpx.Client, event: int, query: Any, settings: list[Any] = SETTINGS) -> Any:
+def board(page: httpx.Client, event: int, question: Any) -> Any:
     """The board after asking; None when the request was refused before it got there."""
-    answer = fire(page, event, [query, *settings])
+    if isinstance(question, dict):
+        question = {"dataset": "hills", **question}
+    answer = fire(page, event, [question])
     return answer["output"]["data"][0] if answer["success"] else None
 
 
@@ -96,6 +98,11 @@ def upload(page: httpx.Client, name: str, content: bytes) -> str:
     answer = page.post("/gradio_api/upload", files={"files": (name, content)})
     answer.raise_for_status()
     return str(answer.json()[0])
+
+
+def place(path: str) -> str:
+    """What an address holds of an uploaded file."""
+    return str(Path(path).relative_to(upload_folder()))
 
 
 def png(image: Image.Image) -> bytes:
@@ -111,59 +118,64 @@ def media(searcher: FakeSearcher, suffix: str, kind: str) -> str:
 
 def test_an_uploaded_picture_is_searched(page: httpx.Client, search_event: int) -> None:
     path = upload(page, "mine.png", png(draw_hills(0.2, 3)))
-    assert Path(path).is_relative_to(upload_folder())
-    assert board(page, search_event, {"path": path, "name": "mine.png"})["state"] == "results"
+    shown = board(page, search_event, {"upload": place(path)})
+    assert (shown["state"], shown["query"]["title"]) == ("results", "mine.png")
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": FILE_META}, {"meta": {"_type": "x"}}])
 def test_a_file_that_was_not_uploaded_is_refused(
     page: httpx.Client, search_event: int, secret: Path, meta: dict[str, Any]
 ) -> None:
-    answer = board(page, search_event, {"path": str(secret), "name": "x", **meta})
-    assert answer is None or answer["state"] == "error"
+    outside = os.path.relpath(secret, upload_folder())
+    for question in ({"path": str(secret), **meta}, {"upload": str(secret)}, {"upload": outside}):
+        answer = board(page, search_event, question)
+        assert answer is None or answer["state"] == "error"
 
 
 def test_a_file_cannot_be_smuggled_into_the_upload_folder(
     page: httpx.Client, search_event: int, secret: Path
 ) -> None:
     before = set(upload_folder().rglob("*"))
-    for place in range(5):
-        data: list[Any] = [{}, *SETTINGS]
-        data[place] = {"path": str(secret), "meta": FILE_META}
-        fire(page, search_event, data)
-    fire(page, search_event, [{"deep": [{"path": str(secret), "meta": FILE_META}]}, *SETTINGS])
+    file = {"path": str(secret), "meta": FILE_META}
+    for question in (file, {"upload": file}, {"deep": [file]}):
+        fire(page, search_event, [question])
     assert set(upload_folder().rglob("*")) == before
 
 
 @pytest.mark.parametrize(
-    ("query", "settings"),
+    "question",
     [
-        ({"dataset": "hills", "id": "../../etc/passwd"}, SETTINGS),
-        ({"dataset": "hills", "id": str(uuid4())}, SETTINGS),
-        ({"dataset": ["hills"], "id": {}}, SETTINGS),
-        ([1, 2, 3], SETTINGS),
-        ("{}", SETTINGS),
-        ({}, ["hills", 10**9, ["maxpool"], ["cosine"]]),
-        ({}, ["hills", -1, ["maxpool"], ["cosine"]]),
-        ({}, ["hills", "8; drop", ["maxpool"], ["cosine"]]),
-        ({}, ["hills", 8, ["median"], ["cosine"]]),
-        ({}, ["hills", 8, ["maxpool"], ["dot"]]),
-        ({}, ["nowhere", 8, ["maxpool"], ["cosine"]]),
+        {"id": "../../etc/passwd"},
+        {"id": str(uuid4())},
+        {"dataset": ["hills"], "id": {}},
+        [1, 2, 3],
+        "{}",
+        {"k": 10**9},
+        {"k": -1},
+        {"k": "8; drop"},
+        {"pooling": ["median"]},
+        {"distance": ["dot"]},
+        {"dataset": "nowhere"},
+        {"label": [{"path": "/etc/passwd", "meta": FILE_META}]},
+        {"crop": "0,0,1e400,1"},
     ],
 )
 def test_forged_events_are_refused(
-    page: httpx.Client, search_event: int, query: Any, settings: list[Any]
+    page: httpx.Client, searcher: FakeSearcher, search_event: int, question: Any
 ) -> None:
-    answer = board(page, search_event, query, settings)
+    if isinstance(question, dict):
+        question = {"id": str(next(iter(searcher.files))), **question}
+    answer = board(page, search_event, question)
     assert answer is None or answer["state"] == "error"
     assert "Traceback" not in repr(answer)
+    assert "root:" not in repr(answer)
 
 
 def test_a_text_file_called_jpg_is_refused_with_a_friendly_line(
     page: httpx.Client, search_event: int
 ) -> None:
     path = upload(page, "notes.jpg", b"dear diary")
-    answer = board(page, search_event, {"path": path, "name": "notes.jpg"})
+    answer = board(page, search_event, {"upload": place(path)})
     assert answer["title"] == "That picture cannot be read"
     assert path not in repr(answer)
 
@@ -172,7 +184,7 @@ def test_a_144_megapixel_bomb_is_refused_with_a_friendly_line(
     page: httpx.Client, search_event: int
 ) -> None:
     path = upload(page, "bomb.png", png(Image.new("1", (12_000, 12_000))))
-    answer = board(page, search_event, {"path": path, "name": "bomb.png"})
+    answer = board(page, search_event, {"upload": place(path)})
     assert answer["message"].startswith(
         "Too large: 12000 x 12000 px is 144 megapixels, the limit is 64."
     )
@@ -183,7 +195,7 @@ def test_a_preview_comes_with_the_answer_where_browsers_have_none(
 ) -> None:
     for name, content, has_preview in (("a.heic", heic(6)(), True), ("a.avif", avif(), False)):
         path = upload(page, name, content)
-        query = board(page, search_event, {"path": path, "name": name})["query"]
+        query = board(page, search_event, {"upload": place(path)})["query"]
         assert ("thumb" in query) == has_preview
         if has_preview:
             kind, data = query["thumb"].split(",")
@@ -200,6 +212,14 @@ def test_uploads_are_never_served(page: httpx.Client) -> None:
 def test_an_oversized_upload_is_refused(page: httpx.Client) -> None:
     answer = page.post("/gradio_api/upload", files={"files": ("big.png", b"0" * 53_000_000)})
     assert answer.status_code == 413
+
+
+def test_the_api_reads_no_body_that_is_too_long_or_of_unknown_length(page: httpx.Client) -> None:
+    told = ("Content-Type: application/json", f"Content-Length: {60 * 1024 * 1024}")
+    status, _ = request_unchanged(page, "/api/search", method="POST", headers=told)
+    assert status == 413
+    chunks = page.post("/api/search/upload", content=iter([b"x"] * 3))
+    assert chunks.status_code == 411
 
 
 @pytest.mark.parametrize(
@@ -252,12 +272,14 @@ def test_media_knows_ids_only(page: httpx.Client, target: str) -> None:
     assert b"root:" not in body
 
 
-def request_unchanged(page: httpx.Client, target: str) -> tuple[int, bytes]:
-    """GET without the tidying of paths that clients do."""
+def request_unchanged(
+    page: httpx.Client, target: str, *, method: str = "GET", headers: Sequence[str] = ()
+) -> tuple[int, bytes]:
+    """A request without the tidying that clients do, and without a body."""
     url = page.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
-        request = f"GET {target} HTTP/1.1\r\nHost: {url.host}\r\nConnection: close\r\n\r\n"
-        connection.sendall(request.encode())
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {url.host}", "Connection: close", *headers]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     return int(answer.split()[1]), answer
 

@@ -10,14 +10,12 @@ import pytest
 from PIL import Image
 
 from indexer.errors import CollectionBusyError
-from indexer.types import Distance, SearchResult
+from indexer.types import EVERYTHING, Distance, SearchResult
 from models.pooling import STANDARD, Pooling
 from search_ui import handlers
-from search_ui.queries import MAX_K
+from search_ui.media import media_url, thumb_url
+from search_ui.queries import MAX_K, Question
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
-
-ALL_POOLINGS = ["maxpool", "flatten"]
-ALL_DISTANCES = ["cosine", "euclid"]
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +31,20 @@ def uploads(tmp_path: Path) -> Path:
     return folder
 
 
-def ask(searcher: FakeSearcher, payload: object, uploads: Path, **changes: object) -> handlers.View:
-    asked = {
-        "dataset": "hills",
-        "k": 8,
-        "poolings": ALL_POOLINGS,
-        "distances": ALL_DISTANCES,
-        **changes,
-    }
-    return handlers.search(searcher, payload=payload, uploads=uploads, **asked)
+def ask(searcher: FakeSearcher, query: object, uploads: Path, **changes: object) -> handlers.View:
+    payload = {"dataset": "hills", **query, **changes} if isinstance(query, dict) else query
+    return handlers.search(searcher, payload, uploads)
 
 
 def stored(searcher: FakeSearcher, index: int = 0) -> dict[str, str]:
-    return {"dataset": "hills", "id": str(list(searcher.files)[index])}
+    return {"id": str(list(searcher.files)[index])}
 
 
 def upload(uploads: Path, name: str = "mine.png") -> dict[str, str]:
-    draw_hills(0.3, 4).save(uploads / name)
-    return {"path": str(uploads / name), "name": name}
+    folder = uploads / "0123abcd"
+    folder.mkdir(exist_ok=True)
+    draw_hills(0.3, 4).save(folder / name)
+    return {"upload": f"{folder.name}/{name}"}
 
 
 def test_a_stored_image_gives_one_row_per_pair_in_order(
@@ -113,59 +107,110 @@ def test_only_steps_worth_telling_are_told(seconds: dict[str, float], text: str)
 
 
 def test_only_the_chosen_pairs_are_searched(searcher: FakeSearcher, uploads: Path) -> None:
-    board = ask(
-        searcher, stored(searcher), uploads, k=3, poolings=["flatten"], distances=["euclid"]
-    )
+    board = ask(searcher, stored(searcher), uploads, k=3, pooling=["flatten"], distance="euclid")
     assert [(row["pooling"], row["distance"]) for row in board["rows"]] == [("flatten", "euclid")]
     assert len(board["rows"][0]["hits"]) == 3
 
 
-@pytest.mark.parametrize("changes", [{"poolings": []}, {"distances": []}])
-def test_nothing_chosen_is_explained(
+@pytest.mark.parametrize("changes", [{}, {"pooling": []}, {"distance": []}])
+def test_what_is_not_chosen_is_all_that_the_dataset_has(
     searcher: FakeSearcher, uploads: Path, changes: dict[str, object]
 ) -> None:
-    assert ask(searcher, stored(searcher), uploads, **changes)["state"] == "unchosen"
+    assert len(ask(searcher, stored(searcher), uploads, **changes)["rows"]) == 4
 
 
-def test_a_distance_that_the_dataset_lacks_is_left_out(
-    searcher: FakeSearcher, uploads: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(searcher, "distances", (Distance.COSINE,))
-    board = ask(searcher, stored(searcher), uploads)
-    assert {row["distance"] for row in board["rows"]} == {"cosine"}
-    assert handlers.distance_choices(searcher.datasets()[0]) == [("Cosine", "cosine")]
-
-
-@pytest.mark.parametrize("poolings", [list(STANDARD), list(Pooling)])
-def test_the_poolings_of_the_dataset_are_offered_and_searched_and_no_others(
+@pytest.mark.parametrize("poolings", [STANDARD, tuple(Pooling)])
+def test_the_poolings_of_the_dataset_are_searched_and_no_others(
     searcher: FakeSearcher,
     uploads: Path,
     monkeypatch: pytest.MonkeyPatch,
-    poolings: list[Pooling],
+    poolings: tuple[Pooling, ...],
 ) -> None:
-    monkeypatch.setattr(searcher, "poolings", tuple(poolings))
-    offered = handlers.pooling_choices(searcher.datasets()[0])
+    monkeypatch.setattr(searcher, "poolings", poolings)
     names = ["Max pool", "Flatten", "Average", "GeM", "Whitened"][: len(poolings)]
-    assert offered == list(zip(names, map(str, poolings), strict=True))
-    board = ask(searcher, stored(searcher), uploads, poolings=list(map(str, Pooling)))
-    assert [row["name"] for row in board["rows"]] == [
-        f"{name} · {distance}" for name in names for distance in ("Cosine", "Euclidean")
-    ]
+    for asked in ({}, {"pooling": list(map(str, Pooling))}):
+        board = ask(searcher, stored(searcher), uploads, **asked)
+        assert [row["name"] for row in board["rows"]] == [
+            f"{name} · {distance}" for name in names for distance in ("Cosine", "Euclidean")
+        ]
 
 
-def test_without_a_dataset_the_standard_poolings_are_offered() -> None:
-    assert [value for _, value in handlers.pooling_choices(None)] == ALL_POOLINGS
-
-
-@pytest.mark.parametrize("payload", [None, {}])
-def test_without_a_query_the_page_invites(
-    searcher: FakeSearcher, uploads: Path, payload: object
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"pooling": ["gem"]}, "pooling; choose from maxpool, flatten."),
+        ({"distance": ["euclid"]}, "distance; choose from cosine."),
+    ],
+)
+def test_what_the_dataset_lacks_is_told_with_what_it_has(
+    searcher: FakeSearcher,
+    uploads: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, object],
+    said: str,
 ) -> None:
-    assert ask(searcher, payload, uploads)["state"] == "start"
+    monkeypatch.setattr(searcher, "distances", (Distance.COSINE,))
+    board = ask(searcher, stored(searcher), uploads, **asked)
+    assert board["title"] == "Nothing to compare with"
+    assert board["message"] == f"Dataset 'hills' has no such {said}"
 
 
-def test_a_query_of_another_dataset_is_forgotten(searcher: FakeSearcher, uploads: Path) -> None:
-    assert ask(searcher, stored(searcher), uploads, dataset="other")["state"] == "start"
+def test_filters_leave_out_what_does_not_pass(searcher: FakeSearcher, uploads: Path) -> None:
+    board = ask(searcher, stored(searcher), uploads, label=["rose", "dusk"], k=50)
+    labels = {hit["label"] for row in board["rows"] for hit in row["hits"]}
+    assert labels == {"rose", "dusk"}
+    for nothing in ({"min_side": 129}, {"format": "JPEG"}, {"label": "nobody"}):
+        board = ask(searcher, stored(searcher), uploads, **nothing)
+        assert [row["hits"] for row in board["rows"]] == [[]] * 4
+
+
+def test_jpeg_means_files_with_two_pictures_too() -> None:
+    question = Question(dataset="hills", format="JPEG")  # type: ignore[arg-type]
+    assert question.where.formats == ("JPEG", "MPO")
+    assert Question(dataset="hills").where == EVERYTHING
+
+
+@pytest.mark.parametrize("crop", ["0.5,0,1,0.5", [0.5, 0, 1, 0.5]])
+def test_a_part_is_searched_with_as_a_picture_of_its_own(
+    searcher: FakeSearcher, uploads: Path, crop: object
+) -> None:
+    whole = upload(uploads)
+    with Image.open(uploads / whole["upload"]) as picture:
+        picture.crop((64, 0, 128, 64)).save(uploads / "part.png")
+    part = ask(searcher, whole, uploads, crop=crop)["rows"]
+    assert part == ask(searcher, {"upload": "part.png"}, uploads)["rows"]
+    assert part != ask(searcher, whole, uploads)["rows"]
+    stored_part = ask(searcher, stored(searcher), uploads, crop=crop)["rows"]
+    assert stored_part != ask(searcher, stored(searcher), uploads)["rows"]
+
+
+def test_every_hit_tells_in_how_many_rows_it_is(searcher: FakeSearcher, uploads: Path) -> None:
+    board = ask(searcher, stored(searcher), uploads, k=3)
+    ids = [hit["id"] for row in board["rows"] for hit in row["hits"]]
+    assert {hit["rows"] for row in board["rows"] for hit in row["hits"]} > {4}
+    for row in board["rows"]:
+        assert [hit["rows"] for hit in row["hits"]] == [ids.count(h["id"]) for h in row["hits"]]
+
+
+def test_an_answer_carries_the_ticket_of_its_question(
+    searcher: FakeSearcher, uploads: Path
+) -> None:
+    assert ask(searcher, stored(searcher), uploads, ticket=7)["ticket"] == 7
+    assert ask(searcher, {}, uploads, ticket=8)["ticket"] == 8
+
+
+def test_a_preview_comes_only_where_the_browser_has_no_picture(
+    searcher: FakeSearcher, uploads: Path
+) -> None:
+    query = upload(uploads)
+    assert "thumb" not in ask(searcher, query, uploads)["query"]
+    preview = ask(searcher, query, uploads, preview=True)["query"]["thumb"]
+    assert preview.startswith("data:image/webp;base64,")
+
+
+def test_a_stored_query_of_another_dataset_is_told(searcher: FakeSearcher, uploads: Path) -> None:
+    board = ask(searcher, stored(searcher), uploads, dataset="gone")
+    assert (board["title"], board["message"]) == ("That dataset is not here", "No dataset 'gone'")
     assert ask(searcher, upload(uploads), uploads, dataset="other")["state"] == "results"
 
 
@@ -175,53 +220,68 @@ def test_a_query_of_another_dataset_is_forgotten(searcher: FakeSearcher, uploads
         {"k": 10**9},
         {"k": 0},
         {"k": -1},
-        {"k": "8"},
-        {"k": True},
+        {"k": "eight"},
         {"k": float("nan")},
         {"k": None},
-        {"poolings": ["maxpool", "median"]},
-        {"poolings": "maxpool"},
-        {"poolings": [["maxpool"]]},
-        {"distances": ["dot"]},
-        {"distances": None},
-        {"dataset": "../hills"},
+        {"pooling": ["maxpool", "median"]},
+        {"pooling": "median"},
+        {"pooling": [["maxpool"]]},
+        {"distance": ["dot"]},
+        {"distance": {"cosine": 1}},
         {"dataset": None},
+        {"dataset": ""},
         {"dataset": ["hills"]},
+        {"dataset": "x" * 501},
+        {"label": 3},
+        {"label": ["x"] * 201},
+        {"label": ["x" * 501]},
+        {"min_side": 0},
+        {"min_side": "wide"},
+        {"crop": "0,0,1"},
+        {"crop": "a,b,c,d"},
+        {"crop": [0, 0, 1, 1, 1]},
+        {"crop": "0.5,0,0.5,1"},
+        {"crop": "-0.1,0,1,1"},
+        {"crop": "nan,0,1,1"},
+        {"unheard": "of"},
     ],
 )
-def test_forged_settings_are_refused_in_one_line(
+def test_forged_questions_are_refused_in_one_line(
     searcher: FakeSearcher, uploads: Path, changes: dict[str, object]
 ) -> None:
     board = ask(searcher, stored(searcher), uploads, **changes)
     assert board["state"] == "error"
     assert board["message"]
     assert "\n" not in board["message"]
+    assert len(board["message"]) < 400
 
 
 @pytest.mark.parametrize(
-    "payload",
+    "query",
     [
+        None,
         "hills",
         ["hills"],
         7,
+        {},
+        {"id": "1 OR 1=1"},
+        {"id": 12},
         {"id": str(uuid4())},
-        {"dataset": "hills"},
-        {"dataset": "hills", "id": "1 OR 1=1"},
-        {"dataset": "hills", "id": 12},
-        {"dataset": "hills", "id": str(uuid4())},
-        {"dataset": 3, "id": str(uuid4())},
-        {"path": None},
-        {"path": ["/etc/passwd"]},
-        {"path": "/etc/passwd"},
-        {"path": "\0"},
-        {"path": "x" * 10_000},
-        {"path": ""},
+        {"upload": None},
+        {"upload": ["/etc/passwd"]},
+        {"upload": "/etc/passwd"},
+        {"upload": "../../../../../../../etc/passwd"},
+        {"upload": "\0"},
+        {"upload": "x" * 400},
+        {"upload": "x" * 10_000},
+        {"upload": ""},
+        {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
     ],
 )
 def test_forged_queries_are_refused_in_one_line(
-    searcher: FakeSearcher, uploads: Path, payload: object
+    searcher: FakeSearcher, uploads: Path, query: object
 ) -> None:
-    board = ask(searcher, payload, uploads)
+    board = ask(searcher, query, uploads)
     assert board["state"] == "error"
     assert "passwd" not in board["message"]
 
@@ -232,16 +292,15 @@ def test_only_files_inside_the_upload_folder_are_opened(
     outside = tmp_path / "private.png"
     draw_hills(0.1, 1).save(outside)
     (uploads / "link.png").symlink_to(outside)
-    paths = [outside, uploads / ".." / "private.png", uploads / "link.png", uploads]
-    for path in paths:
-        board = ask(searcher, {"path": str(path), "name": "x"}, uploads)
-        assert (board["state"], board["message"]) == ("error", "Upload the picture first.")
+    for place in (str(outside), "../private.png", "link.png", "."):
+        board = ask(searcher, {"upload": place}, uploads)
+        assert board["title"] == "That picture is not here any more"
 
 
 def test_a_text_file_called_jpg_gets_a_friendly_line(searcher: FakeSearcher, uploads: Path) -> None:
     file = uploads / "notes.jpg"
     file.write_text("no picture at all")
-    board = ask(searcher, {"path": str(file), "name": "notes.jpg"}, uploads)
+    board = ask(searcher, {"upload": "notes.jpg"}, uploads)
     assert board["state"] == "error"
     assert board["title"] == "That picture cannot be read"
     assert "JPEG, PNG" in board["message"]
@@ -251,7 +310,7 @@ def test_a_text_file_called_jpg_gets_a_friendly_line(searcher: FakeSearcher, upl
 def test_an_svg_is_no_picture(searcher: FakeSearcher, uploads: Path) -> None:
     file = uploads / "logo.svg"
     file.write_text("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
-    assert ask(searcher, {"path": str(file), "name": "logo.svg"}, uploads)["state"] == "error"
+    assert ask(searcher, {"upload": "logo.svg"}, uploads)["state"] == "error"
 
 
 @pytest.mark.parametrize("side", [12_000, 20_000])
@@ -260,7 +319,7 @@ def test_a_decompression_bomb_is_refused_from_its_header(
 ) -> None:
     file = uploads / "bomb.png"
     Image.new("1", (side, side)).save(file)
-    board = ask(searcher, {"path": str(file), "name": "bomb.png"}, uploads)
+    board = ask(searcher, {"upload": "bomb.png"}, uploads)
     assert board["state"] == "error"
     assert "megapixels" in board["message"]
 
@@ -272,7 +331,7 @@ def test_a_truncated_picture_gets_the_searcher_s_reason(
     draw_hills(0.2, 2).save(whole)
     cut = uploads / "cut.png"
     cut.write_bytes(whole.read_bytes()[:300])
-    board = ask(searcher, {"path": str(cut), "name": "cut.png"}, uploads)
+    board = ask(searcher, {"upload": "cut.png"}, uploads)
     assert board["message"] == "The file is damaged or cut short"
 
 
@@ -288,42 +347,6 @@ def test_expected_errors_of_the_search_become_one_line(
     assert board["message"] == "The collection is held by process 7; try again"
 
 
-def test_the_page_opens_with_picks_and_an_invitation(searcher: FakeSearcher) -> None:
-    opening = handlers.open_page(searcher)
-    assert opening.datasets == ["hills", "other"]
-    assert opening.board["state"] == "start"
-    assert opening.board["summary"] == "40 images · model3-1a2b3c4d"
-    assert len(opening.picks["picks"]) == handlers.PICKS
-    assert len(opening.board["gallery"]) == handlers.GALLERY
-    assert {pick["label"] for pick in opening.picks["picks"]} >= {"dawn", "rose"}
-
-
-def test_without_any_dataset_the_page_shows_how_to_make_one(tmp_path: Path) -> None:
-    opening = handlers.open_page(FakeSearcher(tmp_path, [], names=()))
-    assert opening.info is None
-    assert opening.picks == {"dataset": None, "picks": []}
-    assert opening.board["state"] == "unindexed"
-    assert "scripts/train.py" in opening.board["commands"][0]
-    assert "indexer sync" in opening.board["commands"][1]
-
-
-def test_an_unreadable_index_is_told_on_opening(
-    searcher: FakeSearcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def busy() -> list[object]:
-        raise CollectionBusyError("held")
-
-    monkeypatch.setattr(searcher, "datasets", busy)
-    assert handlers.open_page(searcher).board["state"] == "error"
-
-
-def test_choosing_a_dataset_brings_its_own_picks(searcher: FakeSearcher) -> None:
-    info, picks = handlers.choose_dataset(searcher, "other")
-    assert info is not None
-    assert info.name == picks["dataset"] == "other"
-    assert handlers.choose_dataset(searcher, "gone")[0] is None
-
-
 def test_addresses_hold_an_id_and_never_a_path(searcher: FakeSearcher, uploads: Path) -> None:
     board = ask(searcher, stored(searcher), uploads)
     for hit in board["rows"][0]["hits"]:
@@ -335,14 +358,14 @@ def test_addresses_hold_an_id_and_never_a_path(searcher: FakeSearcher, uploads: 
 def test_thumbnail_addresses_change_with_a_sync(searcher: FakeSearcher) -> None:
     point = next(iter(searcher.files))
     info = searcher.datasets()[0]
-    later = handlers.thumb_url(replace(info, synced_at="2026-02-02T00:00:00Z"), point)
-    assert later != handlers.thumb_url(info, point)
-    assert later.split("?")[0] == handlers.thumb_url(info, point).split("?")[0]
+    later = thumb_url(replace(info, synced_at="2026-02-02T00:00:00Z"), point)
+    assert later != thumb_url(info, point)
+    assert later.split("?")[0] == thumb_url(info, point).split("?")[0]
 
 
 def test_dataset_names_are_quoted_in_addresses(searcher: FakeSearcher) -> None:
     info = searcher.datasets()[0]
-    url = handlers.media_url(replace(info, name="a/b ?#"), uuid4(), "thumb")
+    url = media_url(replace(info, name="a/b ?#"), uuid4(), "thumb")
     assert url.startswith("media/a%2Fb%20%3F%23/")
 
 

@@ -22,8 +22,16 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_default() -> Non
 
 
 def test_an_empty_variable_counts_as_none() -> None:
-    environment = {"IMAGE_SIMILARITY_DATA": "", "IMAGE_SIMILARITY_PORT": ""}
+    environment = dict.fromkeys(
+        ("IMAGE_SIMILARITY_DATA", "IMAGE_SIMILARITY_PORT", "IMAGE_SIMILARITY_STUDY"), ""
+    )
     assert Settings.resolve(environment=environment) == Settings()
+
+
+def test_the_studys_results_lie_where_the_environment_says() -> None:
+    environment = {"IMAGE_SIMILARITY_STUDY": "/srv/study"}
+    assert Settings.resolve(environment=environment).study_dir == Path("/srv/study")
+    assert Settings.resolve(environment={}).study_dir == Path("docs/results/study")
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "80.5"])

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from indexer.study_results import COLOURS, PIXELS
 from models.errors import UnreadableImageError
 from models.recipes import TrainSettings
 from models.training_run import TrainingRun
 from scripts.studies import grids
-from scripts.studies.evidence import COLOURS, PIXELS, Evidence, untrained
+from scripts.studies.evidence import Evidence, untrained
 from scripts.studies.experiments import Laboratory, carry_out, training_files
 from scripts.studies.grids import DataSet, Run
 from scripts.studies.spectrum import effective_rank

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.bootstrap import Comparison, Estimate, estimate
+from indexer.study_results import COLOURS, PIXELS, PairResult, Result
 from models.errors import TrainingError
 from models.recipes import TrainSettings
 from scripts.studies.conclusions import (
@@ -29,9 +30,9 @@ from scripts.studies.conclusions import (
     training_beats_its_start,
 )
 from scripts.studies.curves import plot_losses
-from scripts.studies.evidence import COLOURS, PIXELS, Evidence, Result, untrained
+from scripts.studies.evidence import Evidence, untrained
 from scripts.studies.grids import STUDY_ARCHS, Run, get_grid
-from scripts.studies.judging import PairResult, judge_pairs
+from scripts.studies.judging import judge_pairs
 from scripts.studies.original import HITS, PAIRS
 from scripts.studies.results import DOCS, RESULTS, read_json, write_json
 from scripts.studies.study_page import mean_of_whole, page

@@ -1,0 +1,37 @@
+"""From a checked question to the searcher's answer: the one way, for the page and for the API."""
+
+from __future__ import annotations
+
+from indexer.search import Searcher
+from indexer.types import DatasetInfo, SearchResult
+from search_ui.queries import Query, Question, StoredQuery
+from search_ui.uploads import check_upload
+
+
+def answer(searcher: Searcher, info: DatasetInfo, question: Question, query: Query) -> SearchResult:
+    """What ``searcher`` finds in ``info`` for a ``question`` about the picture ``query``.
+
+    Raises:
+        SimilarityError: any expected error; its text is for the visitor.
+    """
+    poolings, distances = question.choices(info)
+    if isinstance(query, StoredQuery):
+        return searcher.by_id(
+            info.name,
+            query.point,
+            poolings=poolings,
+            distances=distances,
+            k=question.k,
+            where=question.where,
+            crop=question.box,
+        )
+    check_upload(query)
+    return searcher.by_image(
+        info.name,
+        query.file,
+        poolings=poolings,
+        distances=distances,
+        k=question.k,
+        where=question.where,
+        crop=question.box,
+    )

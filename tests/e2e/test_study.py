@@ -1,0 +1,116 @@
+"""The study: filtered, sorted and shared by address; every run against what needs no training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.page_server import GRADIO_WARNS
+from tests.study_files import PAIRS, write_study
+
+pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+
+PHONE = {"width": 390, "height": 844}
+TRAINED = "cats-model1-study-none-mse-64px-3xall-b16-s0"
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    write_study(folder)
+    return folder
+
+
+def show(page: Page, address: str) -> None:
+    page.evaluate("address => { location.hash = address; }", address)
+
+
+def choice(page: Page, name: str) -> Locator:
+    return page.locator("#study").get_by_label(name, exact=True)
+
+
+def test_every_set_shows_its_runs_best_first_beside_their_untrained_start(
+    open_page: Open, results: Path
+) -> None:
+    page = open_page(study_dir=results)
+    page.get_by_role("link", name="Study").click()
+    expect(page.locator("#study .sets h3")).to_have_count(2)
+    rows = page.locator("#study .sets .panel").first.locator(".dot-row")
+    names = rows.all_text_contents()
+    assert [name.split()[0] for name in names] == ["model1", "model3"]
+    assert "0.280 [0.270, 0.290]; untrained 0.230" in names[0]
+    expect(page.locator("#study .chart svg[role=img]")).to_have_count(4)
+
+
+def test_a_filter_and_an_order_stay_in_the_address(open_page: Open, results: Path) -> None:
+    page = open_page(study_dir=results)
+    show(page, "#/study")
+    choice(page, "Set").select_option("dogs")
+    choice(page, "Pooling").select_option("flatten")
+    body = page.locator("#study .pairs-table tbody tr")
+    runs, floors = 4, 2
+    expect(body).to_have_count(runs * len(PAIRS) // 2 + floors * 2)
+    page.get_by_role("button", name="mAP").click()
+    expect(page.locator("#study [aria-sort=descending]")).to_contain_text("mAP")
+    shown = [float(text.split()[0]) for text in body.locator("td:last-child").all_text_contents()]
+    assert shown == sorted(shown, reverse=True)
+    expect(page.get_by_role("button", name="mAP")).to_be_focused()
+    before = body.all_text_contents()
+    page.reload()
+    page.wait_for_function("document.documentElement.dataset.ready === '1'")
+    expect(choice(page, "Set")).to_have_value("dogs")
+    expect(body).to_have_count(len(before))
+    assert body.all_text_contents() == before
+
+
+def test_a_run_opens_by_keyboard_and_leads_back_to_what_was_looked_at(
+    open_page: Open, results: Path
+) -> None:
+    page = open_page(study_dir=results)
+    show(page, "#/study?set=cats")
+    page.locator("#study a.dot-row").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#study h2")).to_have_text("model1 on cats, trained by the recipe “study”")
+    expect(page.locator("#study .facts")).to_contain_text("34 images, 6 more to watch")
+    loss = page.get_by_role("img", name=re.compile("Loss by epoch"))
+    expect(loss).to_have_attribute("aria-label", re.compile("validation from 0.9 to 0.45"))
+    page.get_by_role("link", name="All runs").click()
+    expect(choice(page, "Set")).to_have_value("cats")
+
+
+def test_a_file_name_is_only_ever_text(open_page: Open, tmp_path: Path) -> None:
+    write_study(tmp_path)
+    page = open_page(study_dir=tmp_path)
+    show(page, "#/study?run=<img src=x onerror=alert(1)>${alert(1)}")
+    expect(page.locator("#study .notice")).to_contain_text("The study has no result")
+    expect(page.locator("#study img")).to_have_count(0)
+
+
+def test_filters_that_leave_nothing_say_so(open_page: Open, results: Path) -> None:
+    page = open_page(study_dir=results)
+    show(page, "#/study?arch=model9")
+    expect(page.locator("#study .notice")).to_contain_text("No run is like that")
+    choice(page, "Network").select_option("model3")
+    expect(page.locator("#study .pairs-table")).to_be_visible()
+
+
+def test_without_results_it_says_how_to_get_some_and_fits_a_phone(open_page: Open) -> None:
+    page = open_page(viewport=PHONE)
+    show(page, "#/study")
+    expect(page.locator("#study .notice")).to_contain_text("No study was run here")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_a_phone_scrolls_tables_and_never_the_page(open_page: Open, results: Path) -> None:
+    page = open_page(viewport=PHONE, study_dir=results)
+    show(page, f"#/study?run={TRAINED}")
+    expect(page.locator("#study .dots")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    show(page, "#/study")
+    expect(page.locator("#study .pairs-table")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -1,0 +1,97 @@
+"""The page's help is true: its figures are the measured ones, and its commands exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from search_ui.components import package_text
+
+ROOT = Path(__file__).resolve().parents[2]
+HELP = package_text("components/help.html")
+COMMANDS = re.findall(r"<code>(python [^<]+)</code>", HELP)
+ROWS = [
+    re.findall(r">([\w.,-]+)</t[hd]>", row)
+    for row in re.findall(r"<tr><th scope=\"row\">\w.*?</tr>", HELP, flags=re.DOTALL)
+    if "kbd" not in row
+]
+MEASURED = {
+    "flatten": ("as it is", "flatten"),
+    "maxpool": ("as it is", "maxpool"),
+    "random weights": ("random weights, kaiming start", "flatten"),
+    "colours only": ("colour layout + histogram", "-"),
+    "raw pixels": ("raw pixels", "-"),
+}
+"""Columns of the table after the set and its images, in their order."""
+
+
+def precision(content: Mapping[str, Any], variant: str, pooling: str) -> float:
+    return mean(
+        row["precision_at_k"]
+        for row in content["rows"]
+        if (row["variant"], row["pooling"], row["distance"]) == (variant, pooling, "cosine")
+    )
+
+
+def measured(dataset: str) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = json.loads(
+        (ROOT / f"docs/results/embedding-{dataset}.json").read_text()
+    )
+    return content
+
+
+def test_there_are_figures_and_commands_to_check() -> None:
+    assert len(ROWS) == 5
+    assert len(COMMANDS) >= 4
+    head = re.findall(r"<th scope=\"col\">([^<]+)</th>", HELP)
+    assert head == ["set", "images", *MEASURED]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_the_figures_are_those_that_were_measured(row: list[str]) -> None:
+    content = measured(row[0])
+    figures = [f"{precision(content, *way):.3f}" for way in MEASURED.values()]
+    assert row[1:] == [f"{content['images']:,}", *figures]
+
+
+def test_what_maxpool_gives_up_is_what_was_measured() -> None:
+    lost = [float(row[2]) - float(row[3]) for row in ROWS]
+    assert f"gives up {min(lost):.3f} to {max(lost):.3f} of" in HELP
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_no_pair_was_better_than_the_advised_one_by_more_than_its_interval(row: list[str]) -> None:
+    rows = [each for each in measured(row[0])["rows"] if each["variant"] == "as it is"]
+    advised = [
+        (each["precision_at_k"], each["precision_at_k_interval"])
+        for each in rows
+        if (each["pooling"], each["distance"]) == ("flatten", "cosine")
+    ]
+    highest = mean(value for value, _ in advised) + mean(half for _, half in advised)
+    pairs = {(each["pooling"], each["distance"]) for each in rows}
+    for pair in pairs:
+        found = [
+            each["precision_at_k"] for each in rows if (each["pooling"], each["distance"]) == pair
+        ]
+        assert mean(found) <= highest
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_exists(command: str) -> None:
+    words = shlex.split(command)[1:]
+    start = words[: 3 if words[1] == "indexer" else 2] if words[0] == "-m" else words[:1]
+    done = subprocess.run(
+        [sys.executable, *start, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    known = set(re.findall(r"(?<![\w-])--?\w[\w-]*", done.stdout))
+    options = {word for word in words if word.startswith("-")} - {"-m"}
+    assert options - known == set()
