@@ -21,7 +21,7 @@ INTRODUCTION = """\
 Written by `scripts/neighbours_page.py` from `docs/results/neighbours-*.json`; edit those, not this.
 
 The study found its neighbours in three ways and saw that they "agree in tendency", from a few
-queries. Here every labelled image asks once, left out of its own answers, each way the same
+queries. Here thousands of labelled images ask, left out of their own answers, each way the same
 questions of the same vectors (the checkpoint that comes with the program):
 
 * **nearest neighbours**: every image is compared (exact), or those that a walk along a graph meets
@@ -53,7 +53,8 @@ def section(content: Mapping[str, Any]) -> str:
     versions = f"faiss {packages['faiss-cpu']}, numpy {packages['numpy']}"
     return "\n".join(
         [
-            f"\n## {Path(source).name}: {rows[0]['images']:,} images\n",
+            f"\n## {Path(source).name}: {rows[0]['images']:,} images, "
+            f"{rows[0]['queries']:,} queries\n",
             f"{versions}, {content['cores']} cores.\n",
             "| vector | distance | way | | precision@8 | ann_recall@8 | compared | labels | ms "
             "| built in s | MB |",

@@ -156,14 +156,30 @@ class Walk:
         return len(self._rows) * 4 * 2 * Graph().m
 
 
-def nearest(rows: Rows, number: int, candidates: Numbers, k: int) -> Numbers:
-    """The ``k`` nearest of ``candidates`` to row ``number``, which is left out; or fewer.
+class Comparison:
+    """Compares one row with others by their distance.
 
-    Equal distances are in the order of the rows, as in ``indexer.evaluation.rank``.
+    Args:
+        rows: Shape: (N, D).
     """
-    candidates = np.sort(candidates[candidates != number])
-    apart = ((rows[candidates] - rows[number]) ** 2).sum(axis=1)
-    return candidates[np.argsort(apart, kind="stable")[:k]]
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._squares = np.einsum("ij,ij->i", rows, rows)
+
+    def nearest(self, number: int, candidates: Numbers, k: int) -> Numbers:
+        """The ``k`` nearest of ``candidates`` to row ``number``, which is left out; or fewer.
+
+        Equal distances are in the order of the rows, as in ``indexer.evaluation.rank``.
+        """
+        whole = len(candidates) == len(self._rows)  # then no row has to be copied
+        candidates = np.arange(len(self._rows)) if whole else np.sort(candidates)
+        rows = self._rows if whole else self._rows[candidates]
+        # |a - b|^2 without |b|^2, which is the same for all of them.
+        apart = self._squares[candidates] - 2 * (rows @ self._rows[number])
+        order = candidates[np.argsort(apart, kind="stable")[: k + 1]]
+        chosen: Numbers = order[order != number][:k]
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from indexer.types import Distance
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.pooling import STANDARD, Pooling
 from models.sources import SOURCE_KINDS, open_source
-from scripts.benchmarks.neighbour_ways import Finder, Setting, finders, nearest
+from scripts.benchmarks.neighbour_ways import Comparison, Finder, Setting, finders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,12 +29,13 @@ K = 8
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One way on one kind of vector; every labelled image asks once, and is left out.
+    """One way on one kind of vector; images that ask are left out of their own answers.
 
     Attributes:
         way, setting, original: see :class:`Setting`.
         pooling, distance: what is compared, and how.
         images, size: number of vectors, and of their values.
+        queries: number of images that ask.
         precision_at_8: mean over queries; a place that stays empty counts as wrong.
         interval: half the width of its 95 % interval.
         ann_recall_at_8: share of the exact answers that are found.
@@ -53,6 +54,7 @@ class Found:
     distance: Distance
     images: int
     size: int
+    queries: int
     precision_at_8: float
     interval: float
     ann_recall_at_8: float
@@ -73,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="what encodes them; default: the one that comes with the program",
     )
+    parser.add_argument("--queries", type=int, default=5_000, help="images that ask, at most")
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="for archives")
 
 
@@ -90,7 +93,7 @@ def measure(arguments: argparse.Namespace) -> list[Found]:
         row
         for pooling in STANDARD
         for distance in Distance
-        for row in judge(vectors[pooling], labels, pooling, distance)
+        for row in judge(vectors[pooling], labels, pooling, distance, asked=arguments.queries)
     ]
 
 
@@ -99,16 +102,23 @@ def judge(
     labels: Sequence[str | None],
     pooling: Pooling,
     distance: Distance,
+    *,
+    asked: int,
 ) -> Iterator[Found]:
-    """Every way over ``vectors``; the exact one first, which the others are judged by."""
+    """Every way over ``vectors``; the exact one first, which the others are judged by.
+
+    At most ``asked`` of the images ask, spread over all of them.
+    """
     rows, codes = comparable(vectors, distance), label_codes(labels)
-    queries = np.flatnonzero((codes >= 0) & (np.bincount(codes + 1)[codes + 1] > 1))
+    able = np.flatnonzero((codes >= 0) & (np.bincount(codes + 1)[codes + 1] > 1))
+    queries = able[:: max(1, len(able) // asked)][:asked]
+    comparison = Comparison(rows)
     right: list[NDArray[np.intp]] = []
     easy: NDArray[np.float64] | None = None
     started = perf_counter()
     for setting, finder in finders(rows, K):
         build_seconds = perf_counter() - started
-        answers, compared, seconds = _ask(rows, queries, setting, finder)
+        answers, candidates, seconds = _ask(comparison, queries, setting, finder)
         same = [codes[found] == codes[query] for query, found in zip(queries, answers, strict=True)]
         precisions = np.array([each.sum() / K for each in same])
         by_label = _by_label(precisions, codes[queries])
@@ -123,10 +133,11 @@ def judge(
             distance=distance,
             images=len(rows),
             size=rows.shape[1],
+            queries=len(queries),
             precision_at_8=precision.value,
             interval=precision.half_width,
             ann_recall_at_8=float(ann_recall_at_k(answers, right).mean()),
-            compared=compared,
+            compared=candidates / len(rows),
             agreement=_correlation(by_label, easy),
             seconds=seconds,
             build_seconds=build_seconds,
@@ -136,16 +147,16 @@ def judge(
 
 
 def _ask(
-    rows: NDArray[np.float32], queries: NDArray[np.intp], setting: Setting, finder: Finder
+    comparison: Comparison, queries: NDArray[np.intp], setting: Setting, finder: Finder
 ) -> tuple[list[NDArray[np.intp]], float, float]:
-    """Answers, the share of the images that was compared, and the median of the seconds."""
+    """Answers, the mean number of candidates, and the median of the seconds."""
     answers, candidates, seconds = [], [], []
     for query in tqdm(queries, desc=f"{setting.way}, {setting.name}"):
         started = perf_counter()
         chosen = finder.candidates(int(query))
-        answers.append(nearest(rows, int(query), chosen, K))
+        answers.append(comparison.nearest(int(query), chosen, K))
         seconds.append(perf_counter() - started)
-        candidates.append(len(chosen) / len(rows))
+        candidates.append(len(chosen))
     return answers, float(np.mean(candidates)), float(np.median(seconds))
 
 

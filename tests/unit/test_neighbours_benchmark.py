@@ -11,7 +11,14 @@ import pytest
 from indexer.types import Distance
 from models.pooling import Pooling
 from scripts import neighbours_page
-from scripts.benchmarks.neighbour_ways import Clusters, Exact, HashTables, Walk, finders, nearest
+from scripts.benchmarks.neighbour_ways import (
+    Clusters,
+    Comparison,
+    Exact,
+    HashTables,
+    Walk,
+    finders,
+)
 from scripts.benchmarks.neighbours import K, judge
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,12 +40,14 @@ def test_exact_neighbours_are_those_of_a_slow_comparison(rows: np.ndarray) -> No
     for number in (0, 31, 299):
         apart = [float(((row - rows[number]) ** 2).sum()) for row in rows]
         expected = sorted(set(range(300)) - {number}, key=lambda each: apart[each])[:K]
-        assert nearest(rows, number, exact.candidates(number), K).tolist() == expected
+        assert Comparison(rows).nearest(number, exact.candidates(number), K).tolist() == expected
 
 
 def test_fewer_candidates_give_fewer_neighbours_and_never_the_query(rows: np.ndarray) -> None:
-    assert nearest(rows, 5, np.array([5, 9, 7]), K).tolist() in ([7, 9], [9, 7])
-    assert nearest(rows, 5, np.array([5]), K).size == 0
+    compare = Comparison(rows).nearest
+    assert sorted(compare(5, np.array([5, 9, 7]), K).tolist()) == [7, 9]
+    assert compare(5, np.array([9, 7, 11]), 2).size == 2
+    assert compare(5, np.array([5]), K).size == 0
 
 
 def test_a_hash_bucket_holds_the_query_and_what_is_like_it(rows: np.ndarray) -> None:
@@ -81,7 +90,7 @@ def test_a_walk_finds_nearly_all(rows: np.ndarray) -> None:
 
 
 def test_every_way_is_judged_beside_the_exact_one(rows: np.ndarray) -> None:
-    judged = list(judge(rows, LABELS, Pooling.MAXPOOL, Distance.EUCLID))
+    judged = list(judge(rows, LABELS, Pooling.MAXPOOL, Distance.EUCLID, asked=1_000))
     assert [row.way for row in judged] == [setting.way for setting, _ in finders(rows, K)]
     assert {row.way for row in judged if row.original} == {
         "nearest neighbours",
@@ -98,7 +107,9 @@ def test_every_way_is_judged_beside_the_exact_one(rows: np.ndarray) -> None:
 
 def test_places_that_stay_empty_count_as_wrong() -> None:
     apart = np.eye(16, dtype=np.float32) * np.linspace(1, 9, 16, dtype=np.float32)[:, None]
-    judged = list(judge(np.tile(apart, (4, 1)), ["same"] * 64, Pooling.MAXPOOL, Distance.EUCLID))
+    judged = list(
+        judge(np.tile(apart, (4, 1)), ["same"] * 64, Pooling.MAXPOOL, Distance.EUCLID, asked=1_000)
+    )
     lsh = next(row for row in judged if row.way == "LSH" and row.original)
     assert judged[0].precision_at_8 == 1
     assert lsh.precision_at_8 < 1
