@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(arguments.report(measurements, arguments))
     if arguments.json:
-        given = {name: value for name, value in vars(arguments).items() if name != "json"}
+        places = {"json", "data_dir"}  # nobody's business
+        given = {name: value for name, value in vars(arguments).items() if name not in places}
         settings = {name: _shown(value) for name, value in given.items() if not callable(value)}
         content = {
             "machine": platform.platform(),
