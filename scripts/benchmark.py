@@ -19,10 +19,10 @@ from pathlib import Path
 
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
-from scripts.benchmarks import encoders, index, int8, search, steps
+from scripts.benchmarks import encoders, index, int8, neighbours, search, steps
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = (index, steps, int8, encoders, search)
+BENCHMARKS = (index, steps, int8, encoders, search, neighbours)
 PACKAGES = ("torch", "onnxruntime", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
 
 
@@ -59,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(arguments.report(measurements, arguments))
     if arguments.json:
-        settings = {k: _shown(v) for k, v in vars(arguments).items() if not callable(v)}
+        places = {"json", "data_dir"}  # nobody's business
+        given = {name: value for name, value in vars(arguments).items() if name not in places}
+        settings = {name: _shown(value) for name, value in given.items() if not callable(value)}
         content = {
             "machine": platform.platform(),
             "cores": os.cpu_count(),
