@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 1.0
 """A lease without a question for this long closes its shard."""
 
-PATIENCE_SECONDS = 5.0
-"""How long a shard that is open elsewhere is waited for."""
+PATIENCE_SECONDS = 10.0
+"""How long a shard that is open elsewhere is waited for. It takes so long only on a machine with
+ten times more to do than it has cores for, where a process does not get its turn."""
+
+GIVE_WAY_SECONDS = 2.0
+"""How long whoever opens a shard lets one go first who waits for it already."""
 
 _RETRY_SECONDS = 0.02
 _LOOK_SECONDS = 0.05
-_WAITING_SECONDS = 0.5
+_WAITING_SECONDS = 2.0
 
 
 def holder_of(path: Path) -> str:
@@ -79,9 +83,14 @@ class ShardLease:
         with self._lock:
             self._let_go()
 
+    def _give_way(self) -> None:
+        """Let a waiting process go first, or one that asks all the time would starve it."""
+        until = time.monotonic() + GIVE_WAY_SECONDS
+        while self._others_wait() and time.monotonic() < until:
+            time.sleep(_RETRY_SECONDS)
+
     def _open(self) -> None:
-        if self._others_wait():
-            time.sleep(3 * _RETRY_SECONDS)
+        self._give_way()
         deadline = time.monotonic() + PATIENCE_SECONDS
         waited = False
         while True:

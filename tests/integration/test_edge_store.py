@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -184,6 +186,39 @@ def test_a_shard_that_is_open_elsewhere_is_waited_for_and_then_its_holder_named(
         ):
             count(other)
         assert count(other) == 3
+
+
+def test_whoever_opens_a_shard_lets_a_process_go_first_that_waits_for_it(data: Path) -> None:
+    with closing(EdgeStore(data)) as store:
+        publish(store, *points(3))
+    path = data / "collections" / SPEC.collection(Distance.EUCLID) / "gen-0001"
+    waiting = path.with_name("gen-0001.waiting")
+    waiting.write_text("")
+    served: list[float] = []
+
+    def have_its_turn() -> None:
+        served.append(time.monotonic())
+        waiting.unlink()
+
+    turn = threading.Timer(0.3, have_its_turn)
+    turn.start()
+    lease = edge_lease.ShardLease(path, images=3)
+    with lease.use():
+        assert served
+        assert time.monotonic() > served[0]
+    lease.close()
+    turn.join()
+
+
+def test_a_process_that_died_waiting_is_not_waited_for_long(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_lease, "GIVE_WAY_SECONDS", 0.2)
+    with closing(EdgeStore(data)) as store:
+        publish(store, *points(3))
+        path = data / "collections" / SPEC.collection(Distance.EUCLID) / "gen-0001"
+        path.with_name("gen-0001.waiting").write_text("")
+        assert count(store) == 3
 
 
 def test_an_idle_shard_is_let_go_and_opened_again(
