@@ -22,8 +22,8 @@ How vectors are kept and searched depends on their number and size: `indexer/sto
 
 | images | up to 2,048 values | longer |
 |---|---|---|
-| below 25,000 | compared exactly | compared exactly |
-| from 25,000 | graph | two stages |
+| below 10,000 | compared exactly | compared exactly |
+| from 10,000 | graph | two stages |
 | from 100,000 | graph over int8 | two stages |
 
 * **graph**: HNSW with m 32, ef_construct 200, ef 256.
@@ -87,7 +87,7 @@ def time_rows(times: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def faiss_lines(times: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The store's graph beside the same graph of faiss."""
+    """The store beside a graph of faiss with the parameters of the store's."""
     faiss = {key(row): row for row in times if row["way"] == "faiss, graph"}
     ratios = [
         f"{row['pooling']} {row['distance']} {row['p50'] / faiss[key(row)]['p50']:.2f} times "
@@ -96,7 +96,7 @@ def faiss_lines(times: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in times
         if row["way"] == "store" and key(row) in faiss
     ]
-    return [f"The store's graph: {'; '.join(ratios)}.\n"] if ratios else []
+    return [f"The store beside faiss's graph: {'; '.join(ratios)}.\n"] if ratios else []
 
 
 def candidate_table(recalls: Sequence[Mapping[str, Any]]) -> list[str]:

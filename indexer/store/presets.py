@@ -3,8 +3,8 @@
 =================  =====================  =======================================
 images             up to 2,048 values     longer
 =================  =====================  =======================================
-below 25,000       compared exactly       compared exactly, kept on disk
-from 25,000        graph (HNSW)           two stages over maxpool, kept on disk
+below 10,000       compared exactly       compared exactly, kept on disk
+from 10,000        graph (HNSW)           two stages over maxpool, kept on disk
 from 100,000       graph over int8        the same
 =================  =====================  =======================================
 
@@ -99,13 +99,14 @@ class SizeClasses:
     """Where one preset ends and the next begins.
 
     Attributes:
-        many: images from which not all are compared. Below, that takes some 4 ms for 512 values.
+        many: images from which not all are compared. Below, that takes some 1 ms for 512 values, but
+            40 ms for 8,192.
         very_many: images from which float32 vectors alone would fill the memory.
         longest_graph: values of the longest vectors that get a graph. At 4,096 values one took
             some 15 times as long to build as at 512.
     """
 
-    many: int = 25_000
+    many: int = 10_000
     very_many: int = 100_000
     longest_graph: int = 2_048
 

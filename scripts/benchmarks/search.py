@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 K = 8
 CANDIDATES = (100, 200, 500, 1_000)
 SOURCE = "procedural"
+MOST_IN_A_GRAPH = 100_000_000
+"""Values that faiss makes a graph of: longer ones took hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def _ways(
     yield store_way("store", store, distance, pooling, K, exact=False)
     if chosen.graph or chosen.two_stage:
         yield store_way("store, exact", store, distance, pooling, K, exact=True)
-    if chosen.graph:
+    if rows.size <= MOST_IN_A_GRAPH:
         graph = faiss_graph(rows, distance, K)
         yield Way("faiss, graph", lambda query: graph(query[pooling]))
 
