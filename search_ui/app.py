@@ -14,6 +14,7 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.study_results import StudyFolder
 from search_ui.api import add_api
+from search_ui.api.description import add_description, make_described_app
 from search_ui.blocks import VIEWS, build_page
 from search_ui.build_api import build_router
 from search_ui.builds import Builder
@@ -89,14 +90,15 @@ def make_app(
         study_dir: folder of the study's results, which may be missing; the default of
             :class:`indexer.settings.Settings` when None.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = make_described_app()
     app.include_router(media_router(searcher))
     study = StudyFolder(study_dir or Settings().study_dir)
     add_api(app, searcher, uploads=upload_folder(), study=study, builder=builder)
     if builder is not None:
         app.include_router(build_router(builder))
+    add_description(app, password=False)
 
-    @app.get("/healthz")
+    @app.get("/healthz", include_in_schema=False)
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok")
 

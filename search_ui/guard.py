@@ -20,6 +20,7 @@ _ROUTES = re.compile(
     | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
+    | /api/(health | openapi\.json | docs(/[\w.-]+)?)
     | /api/architectures(/\w+)?
     | /api/study(/[^/]+)?
     | /api/checkpoints(/[\w-]+(/reconstructions)?)?
@@ -61,6 +62,11 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def is_needed(path: str) -> bool:
+    """Whether there is something at ``path`` that the page or a program may ask for."""
+    return _ROUTES.fullmatch(path) is not None
 
 
 def allowed_hosts(bound_to: str) -> Collection[str] | None:
@@ -107,7 +113,7 @@ class Guard:
         if scope["method"] != "GET" and headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("requests from other sites are refused", 403)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if not _ROUTES.fullmatch(path):
+        if not is_needed(path):
             return PlainTextResponse("not found", 404)
         return _refused_body(headers) if path.startswith("/api/search") else None
 

@@ -23,6 +23,7 @@ from search_ui.api.details import details_router
 from search_ui.api.duplicates import duplicates_router
 from search_ui.api.failures import failures_router
 from search_ui.api.groups import groups_router
+from search_ui.api.health import health_router
 from search_ui.api.images import images_router
 from search_ui.api.search import search_router
 from search_ui.api.study import study_router
@@ -70,6 +71,7 @@ def add_api(
         architectures_router(),
         checkpoints_router(searcher),
         study_router(study),
+        health_router(searcher),
     )
     for router in routers:
         app.include_router(router, prefix="/api")
