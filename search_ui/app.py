@@ -19,6 +19,7 @@ from search_ui.build_api import build_router
 from search_ui.builds import Builder
 from search_ui.components import package_text
 from search_ui.environment import upload_folder
+from search_ui.event_check import EventCheck
 from search_ui.guard import Guard, allowed_hosts
 from search_ui.media import media_router
 from search_ui.rate_limits import RateLimits
@@ -122,7 +123,9 @@ def make_app(
     # Only launch() sets these; without them a mounted page skips the check that a file it is
     # asked to read was uploaded.
     page.has_launched = page.is_running = True
+    events = {number for number, event in page.fns.items() if event.fn is not None}
     # What is added last comes first.
+    app.add_middleware(EventCheck, events=events)
     app.add_middleware(RateLimits, rates=serving.rates)
     app.add_middleware(
         Guard,

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from models.errors import SimilarityError
 from search_ui.api.parameters import JobId
-from search_ui.api.refusals import refusals
+from search_ui.api.refusals import refusals, without_folders
 from search_ui.archive_uploads import UploadError, UploadTooLargeError
 from search_ui.build_models import BuildOptions, BuildRequest, JobList, JobView, UploadReceived
 from search_ui.builds import Builder
@@ -52,7 +52,7 @@ class _OneLineRoute(APIRoute):
                 raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, _one_line(error)) from error
             except SimilarityError as error:
                 status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-                raise HTTPException(status, str(error)) from error
+                raise HTTPException(status, without_folders(str(error))) from error
 
         return refuse_in_one_line
 

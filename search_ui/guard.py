@@ -23,7 +23,7 @@ _LOOPBACK_ADDRESSES = {"127.0.0.1", "localhost", "::1"}
 _ROUTES = re.compile(
     r"""
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
-    | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
+    | /(assets|static|svelte)/(?!.*(\.\.|//)|/)[\w./@-]+
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
     | /api/(health | openapi\.json | docs(/[\w.-]+)?)

@@ -25,6 +25,7 @@ from search_ui.api.failures import failures_router
 from search_ui.api.groups import groups_router
 from search_ui.api.health import health_router
 from search_ui.api.images import images_router
+from search_ui.api.refusals import without_folders
 from search_ui.api.search import search_router
 from search_ui.api.study import study_router
 from search_ui.builds import Builder
@@ -94,4 +95,5 @@ def tell_what_is_wrong(_: Request, error: Exception) -> JSONResponse:
 def told(error: Exception) -> str:
     """The message of an expected error; file paths of the server stay on the server."""
     message = error.reason if isinstance(error, UnreadableImageError) else str(error)
+    message = without_folders(message)
     return message[:1].upper() + message[1:]

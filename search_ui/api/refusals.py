@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +29,15 @@ _MEANINGS = {
     429: "Too often; `Retry-After` says after how many seconds to ask again.",
     503: "The index cannot be read at the moment; ask again.",
 }
+
+
+# Folders of an absolute path, and not those of an address.
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"]+/)+")
+
+
+def without_folders(message: str) -> str:
+    """``message`` with no more of the server's paths than the names of files."""
+    return _FOLDERS.sub("", message)
 
 
 def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
