@@ -40,7 +40,8 @@ PAYLOAD_INDEXES: Mapping[str, str] = {
 """Payload fields that get an index at creation, and Qdrant's type of it."""
 
 
-_DATASET = re.compile(r"[a-z0-9_-]{1,64}")
+# A command would take what begins with "-" for an option.
+_DATASET = re.compile(r"(?!-)[a-z0-9_-]{1,64}")
 
 
 def check_dataset(name: str) -> str:
@@ -51,7 +52,8 @@ def check_dataset(name: str) -> str:
     """
     if not _DATASET.fullmatch(name) or "__" in name:  # "__" separates the parts of a collection
         raise InvalidRequestError(
-            f"{name!r} cannot name a dataset: use 1 to 64 of a-z, 0-9, - and single _"
+            f"{name!r} cannot name a dataset: use 1 to 64 of a-z, 0-9, - and single _, "
+            "and no - in front"
         )
     return name
 

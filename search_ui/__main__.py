@@ -9,7 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.settings import FOLDERS_VARIABLE, Settings, calm_threads
+from indexer.settings import (
+    FOLDERS_VARIABLE,
+    HOSTS_VARIABLE,
+    PASSWORD_VARIABLE,
+    USER_VARIABLE,
+    Settings,
+    calm_threads,
+)
 from models.errors import SimilarityError
 
 
@@ -42,6 +49,30 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"largest archive to upload (default {default.max_archive_mb})",
     )
     build.add_argument("--no-build", action="store_true", help="let nobody build any")
+    network = parser.add_argument_group("offering the page to others (docs/serving.md)")
+    network.add_argument(
+        "--auth",
+        action="store_true",
+        help=f"refuse to start without a password: {USER_VARIABLE} and {PASSWORD_VARIABLE}, which "
+        "are asked for whenever they are set",
+    )
+    network.add_argument("--root-path", metavar="/PATH", help="where the page is at the proxy")
+    network.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="host name to answer to, beside loopback's; repeatable (default: "
+        f"{HOSTS_VARIABLE}, or any when --host is not loopback)",
+    )
+    network.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="proxy, or network of proxies, whose X-Forwarded-For and -Proto are believed; "
+        "repeatable (default: none)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -80,13 +111,13 @@ def serve(settings: Settings, bound: socket.socket) -> None:
     # As with Ctrl+C: what was uploaded is removed at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     searcher = Searcher.open(settings)
-    app = make_app(
-        searcher,
-        host=settings.host,
-        builder=Builder.of(searcher, settings),
-        study_dir=settings.study_dir,
+    app = make_app(searcher, settings, builder=Builder.of(searcher, settings))
+    run_server(
+        app,
+        bound,
+        on_ready=lambda url: print(ready_line(url), file=sys.stderr),
+        trusted_proxies=settings.serving.trusted_proxies,
     )
-    run_server(app, bound, on_ready=lambda url: print(ready_line(url), file=sys.stderr))
 
 
 def ready_line(url: str) -> str:
@@ -107,6 +138,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             image_folders=given.image_folder,
             allow_build=False if given.no_build else None,
             max_archive_mb=given.max_archive_mb,
+            root_path=given.root_path,
+            allowed_hosts=given.allowed_host,
+            trusted_proxies=given.trusted_proxy,
+            need_password=given.auth,
         )
         bound = bind(settings.host, settings.port)
         with bound:

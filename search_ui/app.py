@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
@@ -14,13 +13,17 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.study_results import StudyFolder
 from search_ui.api import add_api
+from search_ui.api.description import add_description, make_described_app
 from search_ui.blocks import VIEWS, build_page
 from search_ui.build_api import build_router
 from search_ui.builds import Builder
 from search_ui.components import package_text
 from search_ui.environment import upload_folder
+from search_ui.event_check import EventCheck
 from search_ui.guard import Guard, allowed_hosts
 from search_ui.media import media_router
+from search_ui.rate_limits import RateLimits
+from search_ui.root_path import RootPath
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
@@ -74,29 +77,28 @@ def head_html() -> str:
 
 def make_app(
     searcher: Searcher,
+    settings: Settings | None = None,
     *,
-    host: str = "127.0.0.1",
     builder: Builder | None = None,
-    study_dir: Path | None = None,
 ) -> FastAPI:
     """The application that answers from ``searcher``.
 
     Args:
         searcher: the only thing the page talks to.
-        host: the address that it is served on: on a loopback address it answers to loopback
-            names only, see :class:`search_ui.guard.Guard`.
+        settings: where it listens, how it is offered, and where the study's results are.
         builder: builds datasets; without one there are no routes for that.
-        study_dir: folder of the study's results, which may be missing; the default of
-            :class:`indexer.settings.Settings` when None.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    settings = settings or Settings()
+    serving = settings.serving
+    app = make_described_app()
     app.include_router(media_router(searcher))
-    study = StudyFolder(study_dir or Settings().study_dir)
+    study = StudyFolder(settings.study_dir)
     add_api(app, searcher, uploads=upload_folder(), study=study, builder=builder)
     if builder is not None:
         app.include_router(build_router(builder))
+    add_description(app, password=serving.credentials is not None)
 
-    @app.get("/healthz")
+    @app.get("/healthz", include_in_schema=False)
     def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok")
 
@@ -106,6 +108,7 @@ def make_app(
         app,
         page,
         path="/",
+        root_path=serving.root_path or None,
         theme=make_theme(),
         head=head_html(),
         footer_links=[],
@@ -120,5 +123,14 @@ def make_app(
     # Only launch() sets these; without them a mounted page skips the check that a file it is
     # asked to read was uploaded.
     page.has_launched = page.is_running = True
-    app.add_middleware(Guard, hosts=allowed_hosts(host))
+    events = {number for number, event in page.fns.items() if event.fn is not None}
+    # What is added last comes first.
+    app.add_middleware(EventCheck, events=events)
+    app.add_middleware(RateLimits, rates=serving.rates)
+    app.add_middleware(
+        Guard,
+        hosts=allowed_hosts(settings.host, serving.allowed_hosts),
+        credentials=serving.credentials,
+    )
+    app.add_middleware(RootPath, root_path=serving.root_path)
     return app

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.routing import APIRoute
 
 from models.errors import SimilarityError
+from search_ui.api.parameters import JobId
+from search_ui.api.refusals import refusals, without_folders
 from search_ui.archive_uploads import UploadError, UploadTooLargeError
 from search_ui.build_models import BuildOptions, BuildRequest, JobList, JobView, UploadReceived
 from search_ui.builds import Builder
 from search_ui.job_views import reconstructions as find_sheet
 from search_ui.jobs import JobOverError, JobRunningError, UnknownJobError
-from search_ui.media import ASK_AGAIN, NO_SCRIPTS
+from search_ui.media import ASK_AGAIN, NO_SCRIPTS, WEBP_PICTURE
 
 BODY_BYTES = 64_000
 """Most bytes of a JSON body."""
@@ -50,7 +52,7 @@ class _OneLineRoute(APIRoute):
                 raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, _one_line(error)) from error
             except SimilarityError as error:
                 status = _STATUS.get(type(error), HTTPStatus.BAD_REQUEST)
-                raise HTTPException(status, str(error)) from error
+                raise HTTPException(status, without_folders(str(error))) from error
 
         return refuse_in_one_line
 
@@ -70,13 +72,26 @@ def build_router(builder: Builder) -> APIRouter:
         """What a build may be of, its choices, their defaults and meanings."""
         return builder.options()
 
-    @router.post("/build", status_code=HTTPStatus.ACCEPTED, dependencies=writing)
+    @router.post(
+        "/build",
+        status_code=HTTPStatus.ACCEPTED,
+        dependencies=writing,
+        responses=refusals(400, 403, 409, 411, 413, 429),
+    )
     def build(asked: BuildRequest) -> JobView:
         """Start a build in the background; 409 while another one runs."""
         return builder.views.view(builder.start(asked))
 
-    @router.post("/uploads", dependencies=writing, openapi_extra={"requestBody": _RAW_BODY})
-    async def upload(name: str, request: Request) -> UploadReceived:
+    @router.post(
+        "/uploads",
+        dependencies=writing,
+        openapi_extra={"requestBody": _RAW_BODY},
+        responses=refusals(400, 403, 413, 415, 429),
+    )
+    async def upload(
+        name: Annotated[str, Query(description="Of the archive; its end says of what kind it is.")],
+        request: Request,
+    ) -> UploadReceived:
         """Send an archive as the raw body; the token it gets goes to ``POST /api/build``."""
         if request.headers.get("content-type") != ARCHIVE_TYPE:
             raise HTTPException(
@@ -97,13 +112,17 @@ def build_router(builder: Builder) -> APIRouter:
         found = [builder.views.summary(job) for job in builder.jobs.all()]
         return JobList(running=builder.jobs.running(), jobs=found)
 
-    @router.get("/jobs/{id}")
-    def job(id: str) -> JobView:
+    @router.get("/jobs/{id}", responses=refusals(404))
+    def job(id: JobId) -> JobView:
         """One build: state, progress, loss curves, the end of its log."""
         return builder.views.view(builder.jobs.get(id))
 
-    @router.get("/jobs/{id}/reconstructions", response_class=FileResponse)
-    def reconstructions(id: str) -> FileResponse:
+    @router.get(
+        "/jobs/{id}/reconstructions",
+        response_class=FileResponse,
+        responses={**WEBP_PICTURE, **refusals(404)},
+    )
+    def reconstructions(id: JobId) -> FileResponse:
         """Originals over reconstructions, WebP; 404 until training has made some."""
         sheet = find_sheet(builder.jobs.get(id))
         if sheet is None:
@@ -111,8 +130,8 @@ def build_router(builder: Builder) -> APIRouter:
         headers = {"Cache-Control": ASK_AGAIN, "Content-Security-Policy": NO_SCRIPTS}
         return FileResponse(sheet, media_type="image/webp", headers=headers)
 
-    @router.post("/jobs/{id}/stop", dependencies=writing)
-    def stop(id: str) -> JobView:
+    @router.post("/jobs/{id}/stop", dependencies=writing, responses=refusals(403, 404, 409))
+    def stop(id: JobId) -> JobView:
         """Ask a build to end; what remains of it is said in its message."""
         return builder.views.view(builder.jobs.stop(id))
 

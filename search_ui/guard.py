@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from base64 import b64decode
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from secrets import compare_digest
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from indexer.settings import Credentials
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _LOOPBACK_ADDRESSES = {"127.0.0.1", "localhost", "::1"}
@@ -17,9 +23,10 @@ _LOOPBACK_ADDRESSES = {"127.0.0.1", "localhost", "::1"}
 _ROUTES = re.compile(
     r"""
     / | /healthz | /config/? | /theme\.css | /manifest\.json | /favicon\.ico | /robots\.txt
-    | /(assets|static|svelte)/(?!.*\.\.)[\w./@-]+
+    | /(assets|static|svelte)/(?!.*(\.\.|//)|/)[\w./@-]+
     | /api/(build|uploads|jobs(/[0-9a-f-]{24}(/(reconstructions|stop))?)?)
     | /media/[^/]+/[^/]+/(thumb|original)
+    | /api/(health | openapi\.json | docs(/[\w.-]+)?)
     | /api/architectures(/\w+)?
     | /api/study(/[^/]+)?
     | /api/checkpoints(/[\w-]+(/reconstructions)?)?
@@ -34,8 +41,19 @@ _ROUTES = re.compile(
     re.VERBOSE,
 )
 
-# Of what is sent to /api/search; uploads count for themselves. A little more than a picture.
-_MAX_BODY = 51 * 1024 * 1024
+_CHALLENGE = 'Basic realm="Image similarity", charset="UTF-8"'
+
+_MEGABYTE = 1024 * 1024
+# Forms and JSON are read to their end before anything looks at them. A picture, and a little more.
+_PICTURE = re.compile(r"/api/search/upload|/gradio_api/upload")
+_MAX_PICTURE = 51 * _MEGABYTE
+_MAX_BODY = _MEGABYTE
+# Counted while they come in.
+_COUNTED = "/api/uploads"
+
+# Of proxies; Gradio would put what they say into its pages, whoever sent them. What a trusted proxy
+# says of its visitor the server has read by now.
+_NOT_BELIEVED = (b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
 
 _HEADERS = {
     # Gradio starts from inline scripts and builds its templates at run time. Nothing is loaded
@@ -63,9 +81,24 @@ _HEADERS = {
 }
 
 
-def allowed_hosts(bound_to: str) -> Collection[str] | None:
-    """The Host names to answer to on an address; None, for any, when it is not loopback."""
-    return LOOPBACK_HOSTS if bound_to.strip("[]") in _LOOPBACK_ADDRESSES else None
+def is_needed(path: str) -> bool:
+    """Whether there is something at ``path`` that the page or a program may ask for."""
+    return _ROUTES.fullmatch(path) is not None
+
+
+def allowed_hosts(bound_to: str, named: Collection[str] = ()) -> Collection[str] | None:
+    """The Host names to answer to.
+
+    Args:
+        bound_to: address that is listened on.
+        named: by the operator.
+
+    Returns:
+        None for any: what is offered to a network without a name for it.
+    """
+    if not named and bound_to.strip("[]") not in _LOOPBACK_ADDRESSES:
+        return None
+    return LOOPBACK_HOSTS | set(named)
 
 
 class Guard:
@@ -75,11 +108,22 @@ class Guard:
         app: what is guarded.
         hosts: Host names to answer to, or None for any. Bound to loopback only, a page of
             another site could otherwise point its own name at 127.0.0.1 and read along.
+        credentials: what every request but for ``/healthz`` has to give, by HTTP Basic; None:
+            nothing.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str] | None,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.app = app
         self.hosts = hosts
+        self.password = (
+            _digest(f"{credentials.user}:{credentials.password}") if credentials else None
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a refusal, or pass on."""
@@ -93,33 +137,78 @@ class Guard:
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                for name in [name for name in headers if name.startswith("access-control-")]:
+                    # Gradio lets any site read along where it is not served on loopback.
+                    del headers[name]
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         refusal = self._refusal(scope)
-        await (refusal or self.app)(scope, receive, send_hardened)
+        if refusal is None:
+            known = [pair for pair in scope["headers"] if pair[0] not in _NOT_BELIEVED]
+            await self.app({**scope, "headers": known}, receive, send_hardened)
+        else:
+            await refusal(scope, receive, send_hardened)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if self.hosts is not None and _host_name(headers.get("host", "")) not in self.hosts:
-            return PlainTextResponse("this server does not answer to that host name", 421)
-        if scope["method"] != "GET" and headers.get("sec-fetch-site") == "cross-site":
-            return PlainTextResponse("requests from other sites are refused", 403)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if not _ROUTES.fullmatch(path):
-            return PlainTextResponse("not found", 404)
-        return _refused_body(headers) if path.startswith("/api/search") else None
+        if self.hosts is not None and _host_name(headers.get("host", "")) not in self.hosts:
+            return _refuse(421, "This server does not answer to that host name.")
+        if _is_of_another_site(scope["method"], headers):
+            return _refuse(403, "Requests of other sites are refused.")
+        if path != "/healthz" and not self._is_known(headers.get("authorization", "")):
+            return _refuse(401, "Give user and password.", {"WWW-Authenticate": _CHALLENGE})
+        if not is_needed(path):
+            return _refuse(404, "There is nothing at that address.")
+        return None if path == _COUNTED else _refused_body(path, headers)
+
+    def _is_known(self, authorization: str) -> bool:
+        if self.password is None:
+            return True
+        scheme, _, given = authorization.partition(" ")
+        try:
+            decoded = b64decode(given.strip(), validate=True)
+        except ValueError:
+            return False
+        # Digests are of one length: how long it takes says nothing of the password.
+        return compare_digest(_digest(decoded), self.password) and scheme.lower() == "basic"
 
 
-def _refused_body(headers: Headers) -> JSONResponse | None:
-    """A form is read to its end before anything looks at it: its length has to be told first."""
+def _refuse(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"detail": detail}, status, headers)
+
+
+def _is_of_another_site(method: str, headers: Headers) -> bool:
+    """Whether a page of another site asks, other than by a link to here.
+
+    Browsers say so, in one header or the other; scripts cannot set either.
+    """
+    site = headers.get("sec-fetch-site")
+    if site in {"same-origin", "none"}:
+        return False
+    if method in {"GET", "HEAD"}:
+        # Without that header: an old browser, which keeps other sites from reading; or none.
+        return site is not None and headers.get("sec-fetch-mode") != "navigate"
+    origin = headers.get("origin")
+    if site is not None or origin is None:
+        return site is not None
+    return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
+def _refused_body(path: str, headers: Headers) -> Response | None:
     if "transfer-encoding" in headers:
-        return JSONResponse({"detail": "Send the length of the content."}, 411)
+        return _refuse(411, "Send the length of the content.")
+    most = _MAX_PICTURE if _PICTURE.fullmatch(path) else _MAX_BODY
     # The server has refused what is no number.
-    if int(headers.get("content-length", "0")) > _MAX_BODY:
-        return JSONResponse({"detail": f"More than {_MAX_BODY:,} bytes are not taken."}, 413)
+    if int(headers.get("content-length", "0")) > most:
+        return _refuse(413, f"More than {most:,} bytes are not taken.")
     return None
+
+
+def _digest(text: str | bytes) -> bytes:
+    return sha256(text.encode() if isinstance(text, str) else text).digest()
 
 
 def _host_name(host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -32,6 +33,11 @@ RASTER_TYPES = {
 A format that can carry a script is not among them.
 """
 
+WEBP_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture.", "content": {"image/webp": {}}}
+}
+"""``responses`` of a route that answers with one."""
+
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 NO_SCRIPTS = "default-src 'none'; sandbox"
@@ -55,7 +61,7 @@ def file_name(path: str) -> str:
 
 def media_router(searcher: Searcher) -> APIRouter:
     """The two routes; whatever is wrong with a request, the answer is 404."""
-    router = APIRouter(prefix="/media/{dataset}/{point}")
+    router = APIRouter(prefix="/media/{dataset}/{point}", include_in_schema=False)
 
     @router.get("/thumb")
     def thumb(dataset: str, point: str) -> FileResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,24 +21,41 @@ class _AnnouncingServer(uvicorn.Server):
 
 
 def make_server(
-    app: FastAPI, bound: socket.socket, *, on_ready: Callable[[str], None]
+    app: FastAPI,
+    bound: socket.socket,
+    *,
+    on_ready: Callable[[str], None],
+    trusted_proxies: Sequence[str] = (),
 ) -> uvicorn.Server:
-    """A server for ``app``; it calls ``on_ready`` with its address when it accepts connections."""
+    """A server for ``app``; it calls ``on_ready`` with its address when it accepts connections.
+
+    ``trusted_proxies`` are believed whom they ask for, and whether by https.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
         ws="none",
+        # Without this, it would take what to trust from the environment, and loopback by default.
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         # An open page holds a stream that never ends by itself: do not wait for it at the end.
         timeout_graceful_shutdown=1,
     )
     return _AnnouncingServer(config, lambda: on_ready(address(bound)))
 
 
-def run_server(app: FastAPI, bound: socket.socket, *, on_ready: Callable[[str], None]) -> None:
+def run_server(
+    app: FastAPI,
+    bound: socket.socket,
+    *,
+    on_ready: Callable[[str], None],
+    trusted_proxies: Sequence[str] = (),
+) -> None:
     """Serve ``app`` on ``bound`` until interrupted."""
-    make_server(app, bound, on_ready=on_ready).run(sockets=[bound])
+    server = make_server(app, bound, on_ready=on_ready, trusted_proxies=trusted_proxies)
+    server.run(sockets=[bound])
 
 
 def address(bound: socket.socket) -> str:

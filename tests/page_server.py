@@ -12,6 +12,7 @@ from queue import Queue
 import uvicorn
 
 from indexer.search import Searcher
+from indexer.settings import Serving, Settings
 from search_ui.__main__ import bind
 from search_ui.app import make_app
 from search_ui.builds import Builder
@@ -24,16 +25,26 @@ GRADIO_WARNS = "ignore:'future.no_silent_downcasting' is deprecated"
 
 @contextmanager
 def served(
-    searcher: Searcher, *, builder: Builder | None = None, study_dir: Path | None = None
+    searcher: Searcher,
+    *,
+    builder: Builder | None = None,
+    study_dir: Path | None = None,
+    serving: Serving | None = None,
 ) -> Iterator[str]:
     """The address of a page that answers from ``searcher``, while the context lasts."""
+    settings = Settings(study_dir=study_dir or Settings().study_dir, serving=serving or Serving())
     servers: Queue[uvicorn.Server] = Queue()
     addresses: Queue[str] = Queue()
 
     async def serve() -> None:
         # Made inside an event loop, for Gradio would make one of its own and never close it.
-        app = make_app(searcher, builder=builder, study_dir=study_dir)
-        server = make_server(app, bound, on_ready=addresses.put)
+        app = make_app(searcher, settings, builder=builder)
+        server = make_server(
+            app,
+            bound,
+            on_ready=addresses.put,
+            trusted_proxies=settings.serving.trusted_proxies,
+        )
         servers.put(server)
         await server.serve(sockets=[bound])
 

@@ -23,7 +23,9 @@ from search_ui.api.details import details_router
 from search_ui.api.duplicates import duplicates_router
 from search_ui.api.failures import failures_router
 from search_ui.api.groups import groups_router
+from search_ui.api.health import health_router
 from search_ui.api.images import images_router
+from search_ui.api.refusals import without_folders
 from search_ui.api.search import search_router
 from search_ui.api.study import study_router
 from search_ui.builds import Builder
@@ -70,6 +72,7 @@ def add_api(
         architectures_router(),
         checkpoints_router(searcher),
         study_router(study),
+        health_router(searcher),
     )
     for router in routers:
         app.include_router(router, prefix="/api")
@@ -92,4 +95,5 @@ def tell_what_is_wrong(_: Request, error: Exception) -> JSONResponse:
 def told(error: Exception) -> str:
     """The message of an expected error; file paths of the server stay on the server."""
     message = error.reason if isinstance(error, UnreadableImageError) else str(error)
+    message = without_folders(message)
     return message[:1].upper() + message[1:]

@@ -12,11 +12,13 @@ from models.errors import UnknownArchitectureError
 from models.pooling import STANDARD
 from models.registry import STUDY_IMAGE_SIZE, Architecture, get_architecture, list_models
 from models.steps import Step
+from search_ui.api.parameters import ArchitectureName
+from search_ui.api.refusals import refusals
 
 LARGEST_IMAGE_SIZE = 1024
 MOST_SIZES = 8
 
-ImageSize = Annotated[int, Field(ge=1, le=LARGEST_IMAGE_SIZE)]
+ImageSize = Annotated[int, Field(ge=1, le=LARGEST_IMAGE_SIZE, description="Pixels, square.")]
 Shape = tuple[int, int, int]
 
 
@@ -118,14 +120,16 @@ def architectures_router() -> APIRouter:
 
     @router.get("")
     def list_architectures(
-        image_size: Annotated[list[ImageSize] | None, Query(max_length=MOST_SIZES)] = None,
+        image_size: Annotated[
+            list[ImageSize] | None, Query(max_length=MOST_SIZES, description="Pixels, square.")
+        ] = None,
     ) -> list[ArchitectureRow]:
         """All architectures, by name; give ``image_size`` once or several times."""
         sizes = image_size or [STUDY_IMAGE_SIZE]
         return [ArchitectureRow.of(get_architecture(name), sizes) for name in list_models()]
 
-    @router.get("/{name}")
-    def layers(name: str, image_size: ImageSize = STUDY_IMAGE_SIZE) -> Layers:
+    @router.get("/{name}", responses=refusals(400, 404))
+    def layers(name: ArchitectureName, image_size: ImageSize = STUDY_IMAGE_SIZE) -> Layers:
         """The layers of one architecture, for images of ``image_size`` pixels square."""
         architecture = registered(name)
         return Layers(

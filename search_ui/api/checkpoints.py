@@ -12,7 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from indexer.checkpoints import PublishedCheckpoint
 from indexer.search import Searcher
 from models.checkpoint import CheckpointInfo
-from search_ui.media import ASK_AGAIN, NO_SCRIPTS
+from search_ui.api.parameters import CheckpointName
+from search_ui.api.refusals import refusals
+from search_ui.media import ASK_AGAIN, NO_SCRIPTS, WEBP_PICTURE
 
 
 def last_part(value: object) -> object:
@@ -138,7 +140,7 @@ class Checkpoint(BaseModel):
 
 def checkpoints_router(searcher: Searcher) -> APIRouter:
     """The checkpoints of the published datasets."""
-    router = APIRouter(prefix="/checkpoints", tags=["models"])
+    router = APIRouter(prefix="/checkpoints", tags=["models"], responses=refusals(503))
 
     def find(name: str) -> PublishedCheckpoint:
         for published in searcher.checkpoints():
@@ -151,13 +153,17 @@ def checkpoints_router(searcher: Searcher) -> APIRouter:
         """All of them, by name, without their training's epochs."""
         return [Checkpoint.of(each, with_history=False) for each in searcher.checkpoints()]
 
-    @router.get("/{name}")
-    def describe_checkpoint(name: str) -> Checkpoint:
+    @router.get("/{name}", responses=refusals(404))
+    def describe_checkpoint(name: CheckpointName) -> Checkpoint:
         """One, with every epoch of its training."""
         return Checkpoint.of(find(name))
 
-    @router.get("/{name}/reconstructions", response_class=FileResponse)
-    def reconstructions(name: str) -> FileResponse:
+    @router.get(
+        "/{name}/reconstructions",
+        response_class=FileResponse,
+        responses={**WEBP_PICTURE, **refusals(404)},
+    )
+    def reconstructions(name: CheckpointName) -> FileResponse:
         """A picture: originals in the upper row, what the decoder makes of them in the lower."""
         sheet = find(name).reconstructions
         if sheet is None:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, ImageDetails
+from search_ui.api.parameters import DatasetName
+from search_ui.api.refusals import refusals
 from search_ui.media import file_name, thumb_url
 
 MAX_SAMPLE = 100
@@ -69,21 +71,22 @@ class Sample(BaseModel):
 
 def datasets_router(searcher: Searcher) -> APIRouter:
     """The datasets."""
-    router = APIRouter(prefix="/datasets", tags=["datasets"])
+    router = APIRouter(prefix="/datasets", tags=["datasets"], responses=refusals(503))
 
     @router.get("")
     def list_datasets() -> list[Dataset]:
         """The published datasets, by name."""
         return [Dataset.of(info) for info in searcher.datasets()]
 
-    @router.get("/{dataset}")
-    def describe(dataset: str) -> Dataset:
+    @router.get("/{dataset}", responses=refusals(404))
+    def describe(dataset: DatasetName) -> Dataset:
         """One dataset."""
         return Dataset.of(searcher.describe(dataset))
 
-    @router.get("/{dataset}/sample")
+    @router.get("/{dataset}/sample", responses=refusals(404))
     def sample(
-        dataset: str, count: Annotated[int, Query(ge=1, le=MAX_SAMPLE)] = 10
+        dataset: DatasetName,
+        count: Annotated[int, Query(ge=1, le=MAX_SAMPLE, description="How many.")] = 10,
     ) -> list[Sample]:
         """Images to start from, spread over the labels; the same ones every time."""
         info = searcher.describe(dataset)

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, ImageDetails
+from search_ui.api.parameters import DatasetName, ImageId
+from search_ui.api.refusals import refusals
 from search_ui.media import RASTER_TYPES, file_name, media_url, thumb_url
 from search_ui.uploads import SHOWN_BY_BROWSERS
 
@@ -63,10 +65,12 @@ def _time(nanoseconds: int | None) -> datetime | None:
 
 def details_router(searcher: Searcher) -> APIRouter:
     """One image."""
-    router = APIRouter(prefix="/datasets/{dataset}/images", tags=["images"])
+    router = APIRouter(
+        prefix="/datasets/{dataset}/images", tags=["images"], responses=refusals(404, 503)
+    )
 
     @router.get("/{id}")
-    def describe_image(dataset: str, id: UUID) -> Image:
+    def describe_image(dataset: DatasetName, id: ImageId) -> Image:
         """One image of a dataset."""
         return Image.of(searcher.describe(dataset), searcher.details(dataset, id))
 

@@ -13,6 +13,8 @@ from indexer.duplicates import DEFAULT_BITS, MAX_BITS, Duplicate
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, ImageDetails
 from search_ui.api.images import Offset
+from search_ui.api.parameters import DatasetName
+from search_ui.api.refusals import refusals
 from search_ui.media import file_name, thumb_url
 
 PAGE = 20
@@ -82,16 +84,18 @@ class DuplicateList(BaseModel):
 
 def duplicates_router(searcher: Searcher) -> APIRouter:
     """The duplicates of a dataset."""
-    router = APIRouter(prefix="/datasets/{dataset}/duplicates", tags=["groups"])
+    router = APIRouter(
+        prefix="/datasets/{dataset}/duplicates", tags=["groups"], responses=refusals(404, 503)
+    )
 
     @router.get("")
     def list_duplicates(
-        dataset: str,
+        dataset: DatasetName,
         bits: Annotated[
             int, Query(ge=0, le=MAX_BITS, description="Most bits in which hashes may differ.")
         ] = DEFAULT_BITS,
         offset: Offset = 0,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most sets.")] = PAGE,
     ) -> DuplicateList:
         """Sets of copies, and of smaller or recompressed versions, of one image."""
         info = searcher.describe(dataset)

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from indexer.failures import Failure
 from indexer.search import MAX_PAGE, Searcher
 from search_ui.api.images import Offset
+from search_ui.api.parameters import DatasetName
+from search_ui.api.refusals import refusals
 from search_ui.build_models import JobView
 from search_ui.builds import Builder
 
@@ -53,13 +55,15 @@ class FailureList(BaseModel):
 def failures_router(searcher: Searcher, builder: Builder | None) -> APIRouter:
     """The failures of a dataset; ``builder`` has them tried again."""
     can_retry = builder is not None and builder.allowed
-    router = APIRouter(prefix="/datasets/{dataset}/failures", tags=["failures"])
+    router = APIRouter(
+        prefix="/datasets/{dataset}/failures", tags=["failures"], responses=refusals(404, 503)
+    )
 
     @router.get("")
     def list_failures(
-        dataset: str,
+        dataset: DatasetName,
         offset: Offset = 0,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = PAGE,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most files.")] = PAGE,
     ) -> FailureList:
         """The files that the last sync could not read."""
         page = searcher.failures(dataset, offset=offset, limit=limit)
@@ -68,8 +72,8 @@ def failures_router(searcher: Searcher, builder: Builder | None) -> APIRouter:
 
     if builder is not None:
 
-        @router.post("/retry", status_code=202)
-        def retry(dataset: str) -> JobView:
+        @router.post("/retry", status_code=202, responses=refusals(403, 409, 429))
+        def retry(dataset: DatasetName) -> JobView:
             """Try them again in the background, and no others; 409 while another job runs."""
             return builder.views.view(builder.upkeep.retry(dataset))
 

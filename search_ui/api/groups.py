@@ -12,6 +12,8 @@ from indexer.groups import Group, GroupingMethod, GroupingSummary
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, Filter, Order
 from models.pooling import Pooling
+from search_ui.api.parameters import DatasetName
+from search_ui.api.refusals import refusals
 from search_ui.build_models import JobView
 from search_ui.builds import Builder
 from search_ui.media import file_name, thumb_url
@@ -115,10 +117,12 @@ class WantedGroups(BaseModel):
 def groups_router(searcher: Searcher, builder: Builder | None) -> APIRouter:
     """The groups of a dataset; ``builder`` has them made."""
     can_make = builder is not None and builder.allowed
-    router = APIRouter(prefix="/datasets/{dataset}/groups", tags=["groups"])
+    router = APIRouter(
+        prefix="/datasets/{dataset}/groups", tags=["groups"], responses=refusals(404, 503)
+    )
 
     @router.get("")
-    def list_groups(dataset: str) -> Groups:
+    def list_groups(dataset: DatasetName) -> Groups:
         """The groups that `python -m indexer group` found."""
         info = searcher.describe(dataset)
         counts = {count.group: count.images for count in searcher.groups(dataset)}
@@ -138,8 +142,8 @@ def groups_router(searcher: Searcher, builder: Builder | None) -> APIRouter:
 
     if builder is not None:
 
-        @router.post("", status_code=202)
-        def make_groups(dataset: str, wanted: WantedGroups) -> JobView:
+        @router.post("", status_code=202, responses=refusals(403, 409, 429))
+        def make_groups(dataset: DatasetName, wanted: WantedGroups) -> JobView:
             """Make them anew in the background; 409 while another job runs."""
             choice = GroupingChoice(wanted.method, wanted.pooling, wanted.count)
             return builder.views.view(builder.upkeep.group(dataset, choice))

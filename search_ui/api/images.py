@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from indexer.search import MAX_PAGE, Searcher
 from indexer.types import DatasetInfo, Filter, ImageDetails, Order
+from search_ui.api.parameters import DatasetName
+from search_ui.api.refusals import refusals
 from search_ui.media import file_name, thumb_url
 
 PAGE = 72
@@ -29,9 +31,11 @@ class WantedImages(BaseModel):
     group: list[Annotated[int, Field(ge=0, le=LAST)]] = Field(
         [], description="Any of these groups; 0 for no group."
     )
-    order: Order = Order.NAME
+    order: Order = Field(
+        Order.NAME, description="Newest by when the file was changed, largest by pixels."
+    )
     offset: int = Field(0, ge=0, le=LAST, description="How many to leave out before the first.")
-    limit: int = Field(PAGE, ge=1, le=MAX_PAGE)
+    limit: int = Field(PAGE, ge=1, le=MAX_PAGE, description="Most images.")
 
     @property
     def where(self) -> Filter:
@@ -96,10 +100,10 @@ class FormatImages(BaseModel):
 
 def images_router(searcher: Searcher) -> APIRouter:
     """The images of a dataset."""
-    router = APIRouter(prefix="/datasets/{dataset}", tags=["images"])
+    router = APIRouter(prefix="/datasets/{dataset}", tags=["images"], responses=refusals(404, 503))
 
     @router.get("/images")
-    def list_images(dataset: str, wanted: Annotated[WantedImages, Query()]) -> ImageList:
+    def list_images(dataset: DatasetName, wanted: Annotated[WantedImages, Query()]) -> ImageList:
         """A page of the images of a dataset."""
         info = searcher.describe(dataset)
         page = searcher.page(
@@ -116,7 +120,7 @@ def images_router(searcher: Searcher) -> APIRouter:
         )
 
     @router.get("/labels")
-    def list_labels(dataset: str) -> list[LabelImages]:
+    def list_labels(dataset: DatasetName) -> list[LabelImages]:
         """The labels of a dataset, by name; images without one come first."""
         return [
             LabelImages(label=count.label or "", images=count.images)
@@ -124,7 +128,7 @@ def images_router(searcher: Searcher) -> APIRouter:
         ]
 
     @router.get("/formats")
-    def list_formats(dataset: str) -> list[FormatImages]:
+    def list_formats(dataset: DatasetName) -> list[FormatImages]:
         """The formats of a dataset's files, by name."""
         return [
             FormatImages(format=count.format, images=count.images)

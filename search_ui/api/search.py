@@ -15,6 +15,7 @@ from indexer.search import Searcher
 from indexer.types import DatasetInfo, Distance, Hit, ResultRow, SearchResult
 from models.pooling import Pooling
 from search_ui.answers import answer
+from search_ui.api.refusals import refusals
 from search_ui.media import file_name, thumb_url
 from search_ui.queries import Question, StoredQuery, StoredQuestion, UploadedQuery
 
@@ -116,7 +117,8 @@ def by_content(
 
 def search_router(searcher: Searcher, uploads: Path) -> APIRouter:
     """The searches; ``uploads`` is where a file lies while it is searched with."""
-    router = APIRouter(prefix="/search", tags=["search"])
+    refused = refusals(400, 404, 411, 413, 429, 503)
+    router = APIRouter(prefix="/search", tags=["search"], responses=refused)
 
     @router.post("")
     def search(question: StoredQuestion) -> Answer:

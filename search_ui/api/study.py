@@ -20,6 +20,8 @@ from indexer.study_results import (
 )
 from models.pooling import Pooling
 from search_ui.api.checkpoints import Epoch, Figure, TrainingImages, TrainingSettings
+from search_ui.api.parameters import RunName
+from search_ui.api.refusals import refusals
 
 MOST_RUNS = 500
 LISTED = (PRECISION, AVERAGE_PRECISION)
@@ -168,8 +170,8 @@ def study_router(folder: StudyFolder) -> APIRouter:
         read = min(total, MOST_RUNS)
         return Study(runs=runs, unreadable=read - len(runs), left_out=total - read)
 
-    @router.get("/{name}")
-    def describe_run(name: str) -> StudyRunDetails:
+    @router.get("/{name}", responses=refusals(404))
+    def describe_run(name: RunName) -> StudyRunDetails:
         """One of them, with all its figures."""
         result = folder.find(name)
         if result is None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,27 +17,10 @@ import pytest
 from indexer.search import Searcher
 from tests.archive_builders import Item, build_zip
 from tests.fake_searcher import draw_pictures
+from tests.page_process import serving
 
 PATIENCE_SECONDS = 120
 RAW = {"Content-Type": "application/octet-stream"}
-
-
-@contextmanager
-def serving(data: Path, *options: object) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    """A server of its own process on ``data``, and a client of it."""
-    words = ("--port", "0", "--data-dir", data, *options)
-    command = [sys.executable, "-W", "ignore", "-m", "search_ui", *map(str, words)]
-    environment = {**os.environ, "TMPDIR": str(data.parent)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stderr is not None
-        try:
-            ready = next(line for line in process.stderr if "ready" in line)
-            found = re.search(r"http://\S+", ready)
-            assert found is not None
-            with httpx.Client(base_url=found[0], timeout=30, trust_env=False) as client:
-                yield client, process
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -191,27 +170,6 @@ def test_a_build_stopped_while_indexing_leaves_the_list_alone_and_can_be_begun_a
     assert datasets(data) == before
     assert poll(client, start(client, **asked), over)["state"] == "done"
     assert sorted(datasets(data)) == sorted([*before, "again"])
-
-
-@pytest.mark.parametrize(
-    "item",
-    [
-        Item("../../../escaped.png"),
-        Item("link.png", type=stat.S_IFLNK, link="/etc/passwd"),
-    ],
-)
-def test_a_hostile_archive_is_refused_in_one_line_and_leaves_nothing(
-    client: httpx.Client, data: Path, tmp_path: Path, item: Item
-) -> None:
-    build_zip(tmp_path / "evil.zip", [Item("good.png"), item])
-    before = datasets(data)
-    job = poll(client, start(client, source=upload(client, tmp_path / "evil.zip")), over)
-    assert job["state"] == "failed"
-    assert "is unsafe" in job["message"]
-    assert str(data) not in repr(job)
-    assert datasets(data) == before
-    assert list(data.parent.rglob("*escaped*")) == []
-    assert list((data / "sources").glob("*evil*")) == []
 
 
 @pytest.mark.parametrize("path", ["out", "..", "hills/../..", "/etc"])

@@ -222,56 +222,6 @@ def test_the_api_reads_no_body_that_is_too_long_or_of_unknown_length(page: httpx
     assert chunks.status_code == 411
 
 
-@pytest.mark.parametrize(
-    "route",
-    [
-        "/gradio_api/file=http://example.org/",
-        "/gradio_api/file=HTTP://example.org/",
-        "/gradio_api/file%3Dhttps://example.org/",
-        "/gradio_api/file=/etc/passwd",
-        "/gradio_api/file//etc/passwd",
-        "/gradio_api/proxy=https://example.org/",
-        "/gradio_api/openapi.json",
-        "/openapi.json",
-        "/docs",
-        "/monitoring",
-        "/monitoring/summary",
-        "/gradio_api/dev/reload",
-        "/gradio_api/runs",
-        "/gradio_api/vibe-code/",
-        "/gradio_api/deep_link",
-        "/gradio_api/component_server",
-        "/gradio_api/call/search",
-        "/gradio_api/run/search",
-        "/static/../app.py",
-        "/static/%2e%2e/%2e%2e/%2e%2e/app.py",
-        "/assets/..%2f..%2f..%2froutes.py",
-    ],
-)
-def test_what_the_page_does_not_need_is_not_there(page: httpx.Client, route: str) -> None:
-    assert page.get(route).status_code == 404
-    assert page.post(route).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/media/hills/../../etc/passwd/thumb",
-        "/media/..%2f..%2fetc/passwd/original",
-        "/media/hills/..%2f..%2f..%2fetc%2fpasswd/thumb",
-        "/media/hills/passwd/thumb",
-        f"/media/hills/{uuid4()}/thumb",
-        f"/media/hills/{uuid4()}/original",
-        f"/media/nowhere/{uuid4()}/thumb",
-        "/media//etc/passwd",
-    ],
-)
-def test_media_knows_ids_only(page: httpx.Client, target: str) -> None:
-    status, body = request_unchanged(page, target)
-    assert status == 404
-    assert b"root:" not in body
-
-
 def request_unchanged(
     page: httpx.Client, target: str, *, method: str = "GET", headers: Sequence[str] = ()
 ) -> tuple[int, bytes]:

@@ -32,7 +32,9 @@ def test_collection_names_say_dataset_checkpoint_and_distance() -> None:
     assert dataset_of(SPEC.collections[0]) == "my_pets-2"
 
 
-@pytest.mark.parametrize("name", ["", "Pets", "a/b", "..", "a b", "a__b", "é", "x" * 65, "a\n"])
+@pytest.mark.parametrize(
+    "name", ["", "Pets", "a/b", "..", "a b", "a__b", "é", "x" * 65, "a\n", "--force"]
+)
 def test_names_that_cannot_be_part_of_a_collection_are_refused(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="cannot name a dataset"):
         check_dataset(name)

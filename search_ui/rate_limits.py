@@ -1,0 +1,82 @@
+"""How often one address may search, upload and start jobs."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+import time
+
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from indexer.settings import Rates
+
+IPV6_NETWORK = 64
+"""Prefix that counts as one address: whoever has one IPv6 address has them all."""
+
+_SEARCH = re.compile(r"/api/search(/upload)?|/gradio_api/queue/join")
+_UPLOAD = re.compile(r"/api/uploads|/gradio_api/upload")
+_JOB = re.compile(r"/api/build|/api/datasets/[^/]+/(groups|failures/retry)")
+
+
+class RateLimits:
+    """ASGI middleware that refuses what comes too often with 429 and ``Retry-After``.
+
+    It counts within a window that moves along, so that no burst fits around the turn of a minute.
+
+    Args:
+        app: answers.
+        rates: how often; 0 for no limit.
+    """
+
+    def __init__(self, app: ASGIApp, *, rates: Rates) -> None:
+        self.app = app
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        kinds: list[tuple[re.Pattern[str], RateLimitItem]] = []
+        for route, number, item in (
+            (_SEARCH, rates.searches_per_minute, RateLimitItemPerMinute),
+            (_UPLOAD, rates.uploads_per_minute, RateLimitItemPerMinute),
+            (_JOB, rates.jobs_per_hour, RateLimitItemPerHour),
+        ):
+            if number:
+                kinds.append((route, item(number, namespace=route.pattern)))
+        self._kinds = tuple(kinds)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a refusal, or pass on."""
+        wait = self._seconds_to_wait(scope) if scope["type"] == "http" else 0
+        if not wait:
+            await self.app(scope, receive, send)
+            return
+        detail = f"That was asked too often from your address. Try again in {wait} s."
+        refusal = JSONResponse({"detail": detail}, 429, {"Retry-After": str(wait)})
+        await refusal(scope, receive, send)
+
+    def _seconds_to_wait(self, scope: Scope) -> int:
+        if scope["method"] != "POST":
+            return 0
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        for route, limit in self._kinds:
+            if route.fullmatch(path):
+                who = client_address(scope)
+                if self._limiter.hit(limit, who):
+                    return 0
+                ends = self._limiter.get_window_stats(limit, who).reset_time
+                return max(1, math.ceil(ends - time.time()))
+        return 0
+
+
+def client_address(scope: Scope) -> str:
+    """Who asks; behind a proxy that is not trusted, the proxy."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((int(address), IPV6_NETWORK), strict=False))
