@@ -1,4 +1,4 @@
-const { element: make, views, route, onRoute, chosen, choose, onDatasets } = similarity;
+const { element: make, views, route, onRoute, onSign, chosen, choose, onDatasets } = similarity;
 const tabs = element.querySelector(".tabs");
 const choice = element.querySelector(".dataset-choice");
 const select = choice.querySelector("select");
@@ -25,7 +25,8 @@ themeSwitch.addEventListener("click", () => {
   localStorage.setItem(CHOSEN_THEME, theme);
 });
 
-const links = views.map(({ name, title }) => make("a", { href: `#/${name}` }, title));
+const links = views.map(({ name, title }) =>
+  make("a", { href: `#/${name}` }, title, make("span", { class: "tab-sign", hidden: "" })));
 tabs.append(...links);
 onRoute(() => {
   for (const [index, { name }] of views.entries()) {
@@ -36,6 +37,13 @@ onRoute(() => {
     // On a phone the tabs scroll; never the page with them.
     tabs.scrollTo({ left: links[index].offsetLeft - tabs.offsetLeft - 16 });
   }
+});
+
+onSign((name, text) => {
+  const sign = links[views.findIndex((view) => view.name === name)].lastChild;
+  sign.hidden = !text;
+  sign.replaceChildren(make("span", { class: "visually-hidden" }, text ? `, ${text}` : ""));
+  sign.title = text;
 });
 
 // One dataset is no choice.

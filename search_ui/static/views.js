@@ -55,7 +55,7 @@ Object.assign(window.similarity, (() => {
     if (known && route().view === name) show(route().params);
   };
 
-  // Asks the server; throws an Error whose message is one line for the visitor.
+  // Asks the server; throws an Error whose message is one line for the visitor, with the status.
   const api = async (path, options = {}) => {
     let answer;
     try {
@@ -66,7 +66,8 @@ Object.assign(window.similarity, (() => {
     const body = await answer.json().catch(() => ({}));
     if (answer.ok) return body;
     const { detail } = body;
-    throw new Error(typeof detail === "string" ? detail : "The server could not do that.");
+    const told = typeof detail === "string" ? detail : "The server could not do that.";
+    throw Object.assign(new Error(told), { status: answer.status });
   };
 
   const chosen = () => choice;
@@ -109,8 +110,22 @@ Object.assign(window.similarity, (() => {
     listener();
   };
 
+  // A sign in the tab of a view: a dot, and `text` for those who do not see it; "" for none.
+  const signs = new Map();
+  const signListeners = [];
+  const sign = (name, text) => {
+    if ((signs.get(name) ?? "") === text) return;
+    signs.set(name, text);
+    signListeners.forEach((listener) => listener(name, text));
+  };
+  const onSign = (listener) => {
+    signListeners.push(listener);
+    signs.forEach((text, name) => listener(name, text));
+  };
+
   refreshDatasets();
   return {
     route, address, go, note, view, api, chosen, problem, choose, refreshDatasets, onDatasets, onRoute,
+    sign, onSign,
   };
 })());
