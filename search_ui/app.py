@@ -31,6 +31,7 @@ STYLES = (
     "static/gallery.css",
     "static/groups.css",
     "static/figures.css",
+    "static/build.css",
     "static/models.css",
     "static/study.css",
     "static/help.css",
@@ -45,6 +46,10 @@ SCRIPTS = (
     "static/gallery.js",
     "static/work.js",
     "static/charts.js",
+    "static/fields.js",
+    "static/build_source.js",
+    "static/build_form.js",
+    "static/build_job.js",
 )
 
 

@@ -31,6 +31,7 @@ VIEWS = (
     View("search", "Search"),
     View("browse", "Browse"),
     View("groups", "Groups"),
+    View("build", "Build"),
     View("models", "Models"),
     View("study", "Study"),
     View("help", "Help"),
@@ -60,6 +61,8 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
                 components.browse()
             with gr.Column(elem_id="view-groups", elem_classes="view"):
                 components.groups()
+            with gr.Column(elem_id="view-build", elem_classes="view"):
+                components.build()
             with gr.Column(elem_id="view-models", elem_classes="view"):
                 components.models_page()
             with gr.Column(elem_id="view-study", elem_classes="view"):

@@ -23,10 +23,9 @@ _RECIPE = next(iter(RECIPES.values()))
 _STUDY_EPOCHS = RECIPES["study"].epochs
 
 MODELS = (
-    Choice(value="default", meaning="Index at once, with the checkpoint that comes with the "
+    Choice(value="default", meaning="Indexes at once, with the checkpoint that comes with the "
            "program; nothing is trained."),
-    Choice(value="train", meaning="Train on these images first: from some hundred images on it "
-           "ranks better."),
+    Choice(value="train", meaning="Takes longer; from some hundred images on it ranks better."),
 )  # fmt: skip
 WEIGHTS = (
     Choice(value=NO_WEIGHTS, meaning="Start at random."),
@@ -44,7 +43,7 @@ DISTANCES = (
            "0 is identical."),
 )  # fmt: skip
 MEANINGS = {
-    "name": "Of the dataset: a-z, 0-9, - and _. A dataset that was built of the same source is "
+    "name": "1 to 64 of a-z, 0-9, - and _. A dataset that was built of the same source is "
     "brought in line with it.",
     "arch": "The network that turns an image into numbers.",
     "image_size": "Images are stretched to a square of so many pixels. Larger shows finer detail "

@@ -79,6 +79,11 @@ def groups() -> gr.HTML:
     return _scripted("groups")
 
 
+def build() -> gr.HTML:
+    """Builds datasets: a form, the build that runs, the latest ones."""
+    return _scripted("build")
+
+
 def models_page() -> gr.HTML:
     """The architectures, drawn from their layers, and the checkpoints that are in use."""
     return _scripted("models")

@@ -37,6 +37,7 @@ onRoute(() => {
     // On a phone the tabs scroll; never the page with them.
     tabs.scrollTo({ left: links[index].offsetLeft - tabs.offsetLeft - 16 });
   }
+  select.value = chosen()?.name ?? "";
 });
 
 onSign((name, text) => {

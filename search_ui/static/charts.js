@@ -205,7 +205,7 @@ Object.assign(window.similarity, (() => {
   };
 
   return {
-    svg, scrolling, table, folded, figure, between, significant, legend, lineChart, dots, dotLegend,
-    scatter,
+    svg, scrolling, table, folded, figure, between, significant, ticks, fitted, mark, legend, span,
+    scale, axes, lineChart, dots, dotLegend, scatter,
   };
 })());
