@@ -183,6 +183,7 @@ class JobSummary(BaseModel):
 class JobView(JobSummary):
     """One job with all there is to see of it."""
 
+    reached: JobState = Field(description="the state, or the last before it failed or was stopped")
     stopping: bool
     progress: JobProgress | None
     losses: list[LossPoint]

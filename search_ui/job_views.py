@@ -65,6 +65,7 @@ class JobViews:
             current = read_progress(job.folder.progress(JobState.INDEXING))
         return JobView(
             **self.summary(job).model_dump(),
+            reached=_reached(job),
             stopping=job.folder.is_to_stop and not state.is_over,
             progress=_progress(current) if current else None,
             losses=_points(training.losses if training else ()),
@@ -84,6 +85,18 @@ def reconstructions(job: Job) -> Path | None:
     """The sheet of what the training of a job learned, so far."""
     sheet = job.folder.checkpoint / RECONSTRUCTIONS_FILE
     return sheet if sheet.is_file() else None
+
+
+def _reached(job: Job) -> JobState:
+    """The state of a job, or the last before it failed or was stopped."""
+    state = job.status.state
+    if state not in {JobState.FAILED, JobState.STOPPED}:
+        return state
+    if job.status.started_at is None:
+        return JobState.WAITING
+    steps = [step.state for step in job.plan.steps]
+    begun = [step for step in steps if job.folder.progress(step).exists()]
+    return begun[-1] if begun else steps[0]
 
 
 def _progress(told: Progress) -> JobProgress:

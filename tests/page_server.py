@@ -14,6 +14,7 @@ import uvicorn
 from indexer.search import Searcher
 from search_ui.__main__ import bind
 from search_ui.app import make_app
+from search_ui.builds import Builder
 from search_ui.server import make_server
 
 PATIENCE_SECONDS = 30
@@ -22,14 +23,16 @@ GRADIO_WARNS = "ignore:'future.no_silent_downcasting' is deprecated"
 
 
 @contextmanager
-def served(searcher: Searcher, *, study_dir: Path | None = None) -> Iterator[str]:
+def served(
+    searcher: Searcher, *, builder: Builder | None = None, study_dir: Path | None = None
+) -> Iterator[str]:
     """The address of a page that answers from ``searcher``, while the context lasts."""
     servers: Queue[uvicorn.Server] = Queue()
     addresses: Queue[str] = Queue()
 
     async def serve() -> None:
         # Made inside an event loop, for Gradio would make one of its own and never close it.
-        app = make_app(searcher, study_dir=study_dir)
+        app = make_app(searcher, builder=builder, study_dir=study_dir)
         server = make_server(app, bound, on_ready=addresses.put)
         servers.put(server)
         await server.serve(sockets=[bound])

@@ -8,6 +8,7 @@ const seen = () => route().view === "build" && !document.hidden;
 
 let form = null;
 let shownJob = null;
+let begun = null; // the job that was just started here: whoever works by keyboard goes on from it
 let list = { running: null, jobs: null };
 
 const off = () => notice("layers", "Building is switched off here",
@@ -92,6 +93,7 @@ const showForm = async () => {
     form ??= buildForm(options, {
       datasets: similarity.chosen() !== null,
       started: (job) => {
+        begun = job.id;
         go("build", { job: job.id });
         look();
       },
@@ -109,8 +111,10 @@ const follow = async (shown) => {
   try {
     const job = await api(`jobs/${shown.id}`);
     if (shown !== shownJob) return;
-    shown.show(job);
     if (!root.contains(shown.root)) root.replaceChildren(shown.root);
+    shown.show(job);
+    if (shown.id === begun) shown.root.querySelector("h2").focus();
+    begun = null;
     if (job.over && !shown.over) look();
     shown.over = job.over;
   } catch (error) {

@@ -87,8 +87,8 @@ Object.assign(window.similarity, (() => {
 
   const distancesPart = ({ distances, meanings, defaults }) => {
     const boxes = distances.map(({ value }) => make("input", {
-      type: "checkbox", value, id: `build-${value}`, checked: defaults.distances.includes(value) ? "" : null,
-      "aria-describedby": `build-${value}-text`,
+      type: "checkbox", value, checked: defaults.distances.includes(value) ? "" : null,
+      "aria-labelledby": `build-${value}-title`, "aria-describedby": `build-${value}-text`,
     }));
     const problem = make("p", { class: "field-problem", role: "alert" });
     const chosen = () => boxes.filter(({ checked }) => checked).map(({ value }) => value);
@@ -98,7 +98,7 @@ Object.assign(window.similarity, (() => {
       make("p", { class: "field-hint" }, meanings.distances),
       make("div", { class: "boxes", role: "group", "aria-label": "Distances" },
         distances.map(({ value, meaning }, index) => make("label", {}, boxes[index],
-          make("span", {}, make("b", {}, value),
+          make("span", {}, make("b", { id: `build-${value}-title` }, value),
             make("span", { id: `build-${value}-text` }, meaning))))),
       problem);
     root.addEventListener("change", () => { problem.textContent = ""; tell(); });

@@ -52,32 +52,31 @@ Object.assign(window.similarity, (() => {
       : make("span", { class: "state-dot", "aria-hidden": "true" }),
     job.stopping ? "Stopping" : STATES[job.state] ?? sentence(job.state));
 
-  const stepsOf = ({ request, state }) => [
+  const stepsOf = ({ request }) => [
     "waiting", ...(request.model?.kind === "train" ? ["training"] : []),
-    request.kind === "group" ? "grouping" : "indexing",
-    ["failed", "stopped"].includes(state) ? state : "done",
+    request.kind === "group" ? "grouping" : "indexing", "done",
   ];
 
-  const drawSteps = (job, root, reached) => {
-    const steps = stepsOf(job);
-    const at = steps.indexOf(job.state);
+  // `reached`: where a job is, or was when it failed or was stopped.
+  const drawSteps = ({ request, state, reached }, root) => {
+    const steps = stepsOf({ request });
+    const at = steps.indexOf(reached);
+    const ended = state !== reached;
     root.replaceChildren(...steps.map((name, index) => {
-      // How far a job came that did not reach its end is known from what was seen of it.
-      const past = at === steps.length - 1 && job.state !== "done"
-        ? index < steps.indexOf(reached) : index < at || job.state === "done";
-      const face = past ? icon("check") : name === "failed" ? icon("alert")
-        : name === "stopped" ? icon("close") : String(index + 1);
+      const kind = index < at || state === "done" ? "past" : "";
+      const now = index === at ? `now ${state}` : "";
+      const face = kind ? icon("check") : now && ended ? icon(state === "failed" ? "alert" : "close")
+        : String(index + 1);
       return make("li", {
-        class: [past ? "past" : "", name === job.state ? `now ${job.state}` : ""].join(" ").trim(),
-        "aria-current": name === job.state ? "step" : null,
+        class: `${kind} ${now}`.trim(), "aria-current": now ? "step" : null,
       }, make("span", { class: "step-number", "aria-hidden": "true" }, face),
-        make("span", {}, STATES[name]));
+        make("span", {}, STATES[name], now && ended ? `: ${STATES[state].toLowerCase()}` : ""));
     }));
   };
 
   const figures = ({ phase, done, total, per_second: speed, remaining_seconds: left, epoch, epochs }) => [
     epochs && phase === "training" ? ["Epoch", `${epoch} of ${epochs}`] : null,
-    total ? ["Pictures", `${count(done)} of ${count(total)}`] : null,
+    total ? [epochs ? "Pictures seen" : "Pictures", `${count(done)} of ${count(total)}`] : null,
     speed !== null ? ["Speed", `${speed < 10 ? speed.toFixed(1) : count(Math.round(speed))} pictures/s`] : null,
     left !== null ? ["Time left", duration(left)] : null,
   ].filter(Boolean);
@@ -85,12 +84,11 @@ Object.assign(window.similarity, (() => {
   const progressPart = () => {
     const title = make("h3", {});
     const bar = meter("Progress of this step");
-    const facts = make("dl", { class: "facts" });
+    const facts = make("dl", { class: "facts job-facts" });
     const show = (job) => {
       const { progress } = job;
       title.textContent = job.stopping ? "Stopping …"
-        : progress ? PHASES[progress.phase] ?? sentence(progress.phase)
-          : job.state === "waiting" ? "Waiting for its turn" : "Starting …";
+        : progress ? PHASES[progress.phase] ?? sentence(progress.phase) : "Starting …";
       const share = progress?.total ? Math.min(1, progress.done / progress.total) : null;
       const shown = progress ? figures(progress) : [];
       bar.show(share, shown.map((fact) => fact.join(": ")).join(", ") || title.textContent);
@@ -155,8 +153,8 @@ Object.assign(window.similarity, (() => {
     });
     const root = make("section", { class: "panel sheet", hidden: "" },
       make("h3", {}, "What it has learned to see"),
-      make("p", { class: "field-hint" }, "Above, pictures; below, what is left of them after the "
-        + "network has turned them into numbers and back."),
+      make("p", { class: "field-hint" }, "Above, pictures; below, what the network draws from "
+        + "their numbers. It is grey at first, and may stay vague: searching takes the numbers alone."),
       make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Reconstructions" },
         image));
     let looks = 0;
@@ -214,7 +212,9 @@ Object.assign(window.similarity, (() => {
     });
     const send = async () => {
       try {
-        changed(await api(`jobs/${id}/stop`, { method: "POST" }));
+        await api(`jobs/${id}/stop`, { method: "POST" });
+        root.closest(".job").querySelector("h2").focus();
+        changed();
       } catch (error) {
         problem.textContent = sentence(error.message);
       }
@@ -240,7 +240,7 @@ Object.assign(window.similarity, (() => {
           icon(ready ? "check" : job.state === "failed" ? "alert" : "close")),
         make("div", {},
           make("h3", {}, ready ? "Ready" : STATES[job.state]),
-          make("p", {}, `${sentence(job.message || "It is over.")}${ready ? took : ""}`)),
+          make("p", {}, ready ? `${job.message}${took}` : sentence(job.message || "It is over."))),
         make("div", { class: "buttons" }, ready
           ? [link("search", "Search in", "main", job.dataset),
             there("browse") ? link("browse", "Browse", "", job.dataset) : ""]
@@ -258,17 +258,14 @@ Object.assign(window.similarity, (() => {
     const [stop, progress, ending] = [stopPart(id, changed), progressPart(), endPart()];
     const [curve, sheet, log] = [curvePart(), sheetPart(), logPart()];
     const parts = [stop, progress, ending, curve, sheet, log];
-    let reached = "";
     let told = "";
     const show = (job) => {
-      if (!job.over) reached = job.state;
-      else if (!reached) reached = job.losses.length ? "training" : "waiting";
       title.textContent = job.dataset;
       about.textContent = asked(job);
       const words = job.over ? job.message : job.stopping ? "Stopping" : STATES[job.state];
       if (words !== told) news.textContent = `${job.dataset}: ${words}`;
       told = words;
-      if (steps.dataset.state !== job.state) drawSteps(job, steps, reached);
+      if (steps.dataset.state !== job.state) drawSteps(job, steps);
       steps.dataset.state = job.state;
       parts.forEach((part) => part.show(job));
       progress.root.hidden = job.over;

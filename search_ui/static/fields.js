@@ -12,12 +12,14 @@ Object.assign(window.similarity, (() => {
     const name = nextId();
     const inputs = choices.map((choice) => make("input", {
       type: "radio", name, value: choice.value, id: `${name}-${choice.value}`,
-      checked: choice.value === value ? "" : null, "aria-describedby": `${name}-${choice.value}-text`,
+      checked: choice.value === value ? "" : null,
+      "aria-labelledby": `${name}-${choice.value}-title`,
+      "aria-describedby": `${name}-${choice.value}-text`,
     }));
     const root = make("div", { class: "cards-choice", role: "radiogroup", "aria-label": label },
       choices.map(({ title, text }, index) => make("label", { class: "choice" },
         inputs[index],
-        make("span", {}, make("b", {}, title),
+        make("span", {}, make("b", { id: `${inputs[index].id}-title` }, title),
           make("span", { id: `${inputs[index].id}-text` }, text)))));
     const chosen = () => inputs.find((input) => input.checked).value;
     root.addEventListener("change", () => change(chosen()));

@@ -512,6 +512,22 @@ def test_a_job_shows_progress_curves_and_a_log_without_paths(
     assert str(tmp_path) not in json.dumps(seen)
 
 
+def test_a_job_that_was_stopped_says_how_far_it_came(client: TestClient, tmp_path: Path) -> None:
+    id = build(client, model={"kind": "train", "arch": "model7"}).json()["id"]
+    folder = JobFolder(tmp_path / "data" / "jobs" / id)
+
+    def reached(**status: str) -> str:
+        folder.write_status(JobStatus(JobState.STOPPED, **status))
+        return str(client.get(f"/api/jobs/{id}").json()["reached"])
+
+    assert reached() == "waiting"
+    assert reached(started_at="2026-11-25T08:00:00+00:00") == "training"
+    ProgressFile(folder.progress(JobState.TRAINING)).begin("reading", total=1)
+    assert reached(started_at="2026-11-25T08:00:00+00:00") == "training"
+    ProgressFile(folder.progress(JobState.INDEXING)).begin("comparing", total=1)
+    assert reached(started_at="2026-11-25T08:00:00+00:00") == "indexing"
+
+
 def test_reconstructions_are_a_picture_once_there_are_some(
     client: TestClient, tmp_path: Path
 ) -> None:
