@@ -12,11 +12,8 @@ let begun = null; // the job that was just started here: whoever works by keyboa
 let list = { running: null, jobs: null };
 
 const off = () => notice("layers", "Building is switched off here",
-  "Whoever runs this server lets nobody build datasets from the page. On the server’s own machine " +
-  "two commands do it:",
-  make("div", { class: "commands" },
-    similarity.command("python scripts/train.py PICTURES --out checkpoints/mine"),
-    similarity.command("python -m indexer sync PICTURES --checkpoint checkpoints/mine")));
+  "Whoever runs this server lets nobody build datasets from the page. On the server’s own " +
+  "machine two commands do it:", similarity.firstCommands());
 
 const failed = (error, again) => {
   const button = make("button", { type: "button", class: "button" }, "Try again");
@@ -36,11 +33,13 @@ const look = async () => {
     if (error.status !== 404) timer = setTimeout(look, 10 * LIST_EVERY);
     return;
   }
-  const done = (jobs) => (jobs ?? []).filter(({ state }) => state === "done").map(({ id }) => id);
-  const before = done(list.jobs);
-  const fresh = list.jobs && done(found.jobs).some((id) => !before.includes(id));
+  // Other work is followed by the view that starts it, which reads the list when it is done.
+  const built = (jobs) => jobs.filter(({ state, request }) => state === "done" && !request.kind)
+    .map(({ id }) => id);
+  const before = list.jobs && built(list.jobs);
+  const fresh = before && built(found.jobs).some((id) => !before.includes(id));
   list = found;
-  similarity.sign("build", list.running ? "a build is running" : "");
+  similarity.sign("build", list.running ? "work is running" : "");
   drawList();
   if (fresh) similarity.refreshDatasets();
   clearTimeout(timer);
@@ -155,6 +154,7 @@ document.addEventListener("visibilitychange", () => {
   look();
   if (shownJob && !shownJob.over) follow(shownJob);
 });
+similarity.onWork(look);
 look();
 
 // In this view a dropped file is an archive to build of, wherever on the page it falls; in the

@@ -1,10 +1,13 @@
 // The form of a build: where the pictures come from, what encodes them, what it is called.
 Object.assign(window.similarity, (() => {
-  const { element: make, icon, api, cards, field, select, number, sentence, count } = window.similarity;
+  const {
+    element: make, icon, api, cards, field, select, number, sentence, plural,
+  } = window.similarity;
   const NAME = /^[a-z0-9_-]{1,64}$/;
 
   const step = (index, title, ...content) => make("section", { class: "panel step" },
-    make("h3", {}, make("span", { class: "step-number", "aria-hidden": "true" }, String(index)), title),
+    make("h3", {},
+      make("span", { class: "step-number", "aria-hidden": "true" }, String(index)), title),
     content);
 
   const folded = (title, ...content) => make("details", {}, make("summary", {}, title), content);
@@ -68,7 +71,8 @@ Object.assign(window.similarity, (() => {
 
   const modelPart = (options) => {
     const training = trainingPart(options);
-    const meanings = Object.fromEntries(options.models.map(({ value, meaning }) => [value, meaning]));
+    const meanings = Object.fromEntries(
+      options.models.map(({ value, meaning }) => [value, meaning]));
     const show = (kind) => { training.root.hidden = kind !== "train"; };
     const choice = cards({
       label: "What encodes the pictures", value: options.defaults.model, change: show,
@@ -116,7 +120,8 @@ Object.assign(window.similarity, (() => {
 
   const namePart = (meaning) => {
     const made = field("Name of the dataset", make("input", {
-      class: "field", maxlength: 64, autocomplete: "off", autocapitalize: "none", spellcheck: "false",
+      class: "field", maxlength: 64, autocomplete: "off", autocapitalize: "none",
+      spellcheck: "false",
     }), { hint: meaning });
     const input = made.control;
     let known = [];
@@ -131,8 +136,8 @@ Object.assign(window.similarity, (() => {
     const check = () => {
       made.refuse(problem());
       const taken = known.find(({ name }) => name === input.value);
-      made.hint(taken ? `There is a dataset “${taken.name}” (${count(taken.images)} images): it is ` +
-        "brought in line if it is of the same pictures, and left alone if not." : meaning);
+      made.hint(taken ? `There is a dataset “${taken.name}” (${plural(taken.images, "image")}): ` +
+        "it is brought in line if it is of the same pictures, and left alone if not." : meaning);
     };
     input.addEventListener("input", () => {
       typed = input.value !== "";

@@ -2,7 +2,7 @@
 Object.assign(window.similarity, (() => {
   const {
     element: make, icon, api, views, svg, fitted, axes, scale, span, ticks, legend, mark,
-    significant, meter, sentence, count, copyButton,
+    significant, scrolling, meter, sentence, count, copyButton,
   } = window.similarity;
 
   const STATES = {
@@ -24,7 +24,9 @@ Object.assign(window.similarity, (() => {
       : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   };
 
-  const SINCE = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [Infinity, "day", 86400]];
+  const SINCE = [
+    [60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [Infinity, "day", 86400],
+  ];
   const when = (moment) => {
     const seconds = (Date.now() - new Date(moment)) / 1000;
     const [, unit, size] = SINCE.find(([limit]) => seconds < limit);
@@ -43,7 +45,8 @@ Object.assign(window.similarity, (() => {
     const from = model.weights === "default" ? ", from the ready checkpoint" : "";
     const colour = model.colour === "ignore" ? ", colour ignored" : "";
     const how = model.kind !== "train" ? "encoded by the ready checkpoint"
-      : `trained: ${model.arch}, ${model.image_size} pixels, ${model.epochs} epochs${limit}${from}${colour}`;
+      : `trained: ${model.arch}, ${model.image_size} pixels, ${
+        model.epochs} epochs${limit}${from}${colour}`;
     return `Of ${source.label}; ${how}; ${distances.join(" and ")}.`;
   };
 
@@ -65,8 +68,8 @@ Object.assign(window.similarity, (() => {
     root.replaceChildren(...steps.map((name, index) => {
       const kind = index < at || state === "done" ? "past" : "";
       const now = index === at ? `now ${state}` : "";
-      const face = kind ? icon("check") : now && ended ? icon(state === "failed" ? "alert" : "close")
-        : String(index + 1);
+      const face = kind ? icon("check")
+        : now && ended ? icon(state === "failed" ? "alert" : "close") : String(index + 1);
       return make("li", {
         class: `${kind} ${now}`.trim(), "aria-current": now ? "step" : null,
       }, make("span", { class: "step-number", "aria-hidden": "true" }, face),
@@ -74,10 +77,12 @@ Object.assign(window.similarity, (() => {
     }));
   };
 
-  const figures = ({ phase, done, total, per_second: speed, remaining_seconds: left, epoch, epochs }) => [
+  const pace = (speed) => (speed < 10 ? speed.toFixed(1) : count(Math.round(speed)));
+  const figures = (
+    { phase, done, total, per_second: speed, remaining_seconds: left, epoch, epochs }) => [
     epochs && phase === "training" ? ["Epoch", `${epoch} of ${epochs}`] : null,
     total ? [epochs ? "Pictures seen" : "Pictures", `${count(done)} of ${count(total)}`] : null,
-    speed !== null ? ["Speed", `${speed < 10 ? speed.toFixed(1) : count(Math.round(speed))} pictures/s`] : null,
+    speed !== null ? ["Speed", `${pace(speed)} pictures/s`] : null,
     left !== null ? ["Time left", duration(left)] : null,
   ].filter(Boolean);
 
@@ -108,8 +113,8 @@ Object.assign(window.similarity, (() => {
     const [height, left, bottom] = [220, 54, 36];
     const x = scale([0, last || 1], left + 6, width - 14);
     const y = scale(ySpan, height - bottom, 10);
-    const words = curves.map((points, index) => points.length
-      && `${SERIES[index]} from ${significant(points[0].loss)} to ${significant(points.at(-1).loss)}`);
+    const words = curves.map((points, index) => points.length && `${SERIES[index]} from ${
+      significant(points[0].loss)} to ${significant(points.at(-1).loss)}`);
     return svg("svg",
       { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
         "aria-label": `Loss: ${words.filter(Boolean).join("; ")}` },
@@ -127,8 +132,8 @@ Object.assign(window.similarity, (() => {
     const place = make("div", {});
     const root = make("section", { class: "panel", hidden: "" },
       make("h3", {}, "Loss"),
-      make("p", { class: "field-hint" }, "How far reconstructions are from their originals: lower is "
-        + "better. The validation's pictures are not trained on."),
+      make("p", { class: "field-hint" }, "How far reconstructions are from their originals: lower "
+        + "is better. The validation’s pictures are not trained on."),
       place);
     let drawn = "";
     const show = (job) => {
@@ -151,12 +156,11 @@ Object.assign(window.similarity, (() => {
       alt: "Pictures in the upper row, what the network makes of them in the lower row",
       decoding: "async",
     });
-    const root = make("section", { class: "panel sheet", hidden: "" },
+    const root = make("section", { class: "panel learned", hidden: "" },
       make("h3", {}, "What it has learned to see"),
       make("p", { class: "field-hint" }, "Above, pictures; below, what the network draws from "
-        + "their numbers. It is grey at first, and may stay vague: searching takes the numbers alone."),
-      make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Reconstructions" },
-        image));
+        + "their numbers. It is grey at first and may stay vague: searching takes the numbers."),
+      scrolling("Reconstructions", image));
     let looks = 0;
     let last = false;
     const show = (job) => {
@@ -205,7 +209,12 @@ Object.assign(window.similarity, (() => {
     const stop = button("Stop", "", () => {
       const yes = button("Stop it", "danger", send);
       root.replaceChildren(make("span", { id: "stop-question" }, "Stop this build?"), yes,
-        button("Keep going", "", () => { root.replaceChildren(stop, problem); stop.focus(); }), problem);
+        button("Keep going", "", () => {
+          root.replaceChildren(stop, problem);
+          root.removeAttribute("role");
+          root.removeAttribute("aria-labelledby");
+          stop.focus();
+        }), problem);
       root.setAttribute("role", "group");
       root.setAttribute("aria-labelledby", "stop-question");
       yes.focus();

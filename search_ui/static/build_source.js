@@ -1,7 +1,9 @@
 // Where the pictures of a build come from: an archive that is sent, a folder of the server, the
 // demo pictures.
 Object.assign(window.similarity, (() => {
-  const { element: make, icon, cards, field, select, meter, megabytes, command } = window.similarity;
+  const {
+    element: make, icon, cards, field, select, meter, bytes, command, sentence,
+  } = window.similarity;
 
   // As models/sources/source.py makes names; "" where nothing is left of the text.
   const nameFrom = (text) => text.normalize("NFKD").replace(/[^\x00-\x7f]/g, "").toLowerCase()
@@ -18,8 +20,9 @@ Object.assign(window.similarity, (() => {
       request.responseType = "json";
       request.upload.addEventListener("progress", ({ loaded, total }) => progress(loaded / total));
       request.addEventListener("load", () => (request.status === 200 ? resolve(request.response)
-        : fail(similarity.sentence(request.response?.detail ?? "The server refused the archive."))));
-      request.addEventListener("error", () => fail("The archive did not reach the server. Try again."));
+        : fail(sentence(request.response?.detail ?? "The server refused the archive."))));
+      request.addEventListener("error",
+        () => fail("The archive did not reach the server. Try again."));
       request.addEventListener("abort", () => fail(""));
       request.send(file);
     });
@@ -35,20 +38,22 @@ Object.assign(window.similarity, (() => {
       return `“${file.name}” is no archive. Put the pictures into one: ${suffixes.join(", ")}.`;
     }
     return file.size > most
-      ? `“${file.name}” has ${megabytes(file.size)}; this server takes ${megabytes(most)} at most.` : "";
+      ? `“${file.name}” has ${bytes(file.size)}; this server takes ${bytes(most)} at most.` : "";
   };
 
   const archivePart = (upload, changed) => {
     let sending = null;
     let received = null;
     const input = make("input", {
-      type: "file", class: "visually-hidden", tabindex: "-1", accept: upload.suffixes.map((suffix) => `.${suffix.split(".").at(-1)}`).join(","),
+      type: "file", class: "visually-hidden", tabindex: "-1",
+      // Browsers know the last part of ".tar.gz" only.
+      accept: upload.suffixes.map((suffix) => `.${suffix.split(".").at(-1)}`).join(","),
       "aria-label": "Archive of pictures",
     });
     const drop = make("button", { type: "button", class: "drop" }, icon("upload"),
       make("b", {}, "Drop an archive of pictures here"),
       make("span", {}, `or click to choose one: ${upload.suffixes.join(" ")}, up to ${
-        megabytes(upload.max_bytes)}`));
+        bytes(upload.max_bytes)}`));
     const shown = make("div", { class: "file-row", hidden: "" });
     const problem = make("p", { class: "field-problem", role: "alert" });
     const bar = meter("Upload");
@@ -85,7 +90,7 @@ Object.assign(window.similarity, (() => {
       bar.show(0, "0 %");
       const mine = send(file, (share) => {
         const text = share < 1 ? `${Math.floor(100 * share)} %` : "being checked …";
-        words.textContent = `${megabytes(file.size)}, ${text}`;
+        words.textContent = `${bytes(file.size)}, ${text}`;
         bar.show(share, text);
       });
       mine.name = nameFrom(file.name.slice(0, -ending(upload.suffixes, file.name).length));
@@ -96,7 +101,7 @@ Object.assign(window.similarity, (() => {
         if (sending !== mine) return;
         received = answer;
         const done = make("span", { class: "good", role: "status" }, icon("check"),
-          `${megabytes(answer.bytes)}, uploaded`);
+          `${bytes(answer.bytes)}, uploaded`);
         row(file, done, button("Choose another", () => { empty(); input.click(); }));
         changed();
       } catch (error) {
@@ -157,7 +162,7 @@ Object.assign(window.similarity, (() => {
       root: make("div", {},
         make("div", { class: "fields" }, folder.root, path.root, list),
         make("p", { class: "field-hint" },
-          "All pictures in it count, and in its folders; the name of a folder becomes their label.")),
+          "All pictures in it and in its folders; a folder’s name becomes their label.")),
       name: () => nameFrom(clean().split("/").at(-1) || folder.control.value),
       read: async () => ({ kind: "folder", folder: folder.control.value, path: clean() }),
       refuse: (text) => path.refuse(text),

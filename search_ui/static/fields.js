@@ -101,8 +101,6 @@ Object.assign(window.similarity, (() => {
   // "a build runs" from the server begins a sentence here.
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const count = (value) => value.toLocaleString("en");
-  const megabytes = (bytes) => (bytes < 1e6 ? `${count(Math.max(1, Math.round(bytes / 1e3)))} KB`
-    : bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`);
 
-  return { cards, field, select, number, meter, sentence, count, megabytes };
+  return { cards, field, select, number, meter, sentence, count };
 })());

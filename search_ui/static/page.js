@@ -84,11 +84,14 @@ window.similarity ??= (() => {
   const command = (text) => element("div", { class: "command" },
     element("code", {}, text), copyButton(text, `Copy: ${text}`));
 
+  // How a dataset is made without the page.
+  const firstCommands = () => element("div", { class: "commands" },
+    command("python scripts/train.py PICTURES --out checkpoints/mine"),
+    command("python -m indexer sync PICTURES --checkpoint checkpoints/mine"));
+
   const unindexed = () => notice("layers", "No dataset is indexed yet",
-    "Two commands make one from a folder of pictures. Then reload this page.",
-    element("div", { class: "commands" },
-      command("python scripts/train.py PICTURES --out checkpoints/mine"),
-      command("python -m indexer sync PICTURES --checkpoint checkpoints/mine")));
+    "Build one of your pictures here, or with two commands, and reload this page after them.",
+    element("a", { class: "button main", href: "#/build" }, "Build one"), firstCommands());
 
   // A short search shows no sign of work at all; a longer one gets a line that moves.
   const busy = (on) => {
@@ -125,6 +128,7 @@ window.similarity ??= (() => {
 
   return {
     views: window.similarityViews,
-    element, icon, picture, notice, copyButton, command, unindexed, dialog, busy, ready, opened,
+    element, icon, picture, notice, copyButton, command, firstCommands, unindexed, dialog, busy, ready,
+    opened,
   };
 })();

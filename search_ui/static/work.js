@@ -5,6 +5,7 @@ Object.assign(window.similarity, (() => {
   const EVERY = 1000;
   // How work ended, by kind and dataset: the view is drawn anew then, and still has to say it.
   const outcomes = new Map();
+  const listeners = [];
 
   const wait = () => new Promise((resolve) => { setTimeout(resolve, EVERY); });
 
@@ -59,7 +60,9 @@ Object.assign(window.similarity, (() => {
       try {
         const content = body ? JSON.stringify(body()) : "{}";
         const headers = { "Content-Type": "application/json" };
-        await attend(await api(path, { method: "POST", headers, body: content }));
+        const job = await api(path, { method: "POST", headers, body: content });
+        listeners.forEach((listener) => listener());
+        await attend(job);
       } catch (error) {
         show({ over: true, state: "failed", message: error.message });
       }
@@ -68,5 +71,8 @@ Object.assign(window.similarity, (() => {
     return root;
   };
 
-  return { worker };
+  // Calls listener() when work was started.
+  const onWork = (listener) => listeners.push(listener);
+
+  return { worker, onWork };
 })());

@@ -128,10 +128,8 @@ def test_an_archive_becomes_a_dataset_in_which_one_can_search(
     expect(page.locator(".log")).to_contain_text("indexer sync")
     done.get_by_role("link", name="Search in spring-hills").click()
     expect(page).to_have_url(re.compile(r"#/search\?dataset=spring-hills$"))
-    page.reload()
     page.locator("#pick-grid .pick").first.click()
     expect(page.locator("#result-board .card").first).to_be_visible()
-    page.go_back()
 
 
 def test_a_training_shows_what_it_learns_and_is_stopped_when_one_insists(
@@ -148,12 +146,12 @@ def test_a_training_shows_what_it_learns_and_is_stopped_when_one_insists(
     build(page)
     expect(page.locator(".steps .now")).to_contain_text("Training", timeout=BUILD_MS)
     expect(page.locator(".job figure, .job .chart svg")).to_be_visible(timeout=BUILD_MS)
-    expect(page.locator(".sheet img")).to_be_visible(timeout=BUILD_MS)
+    expect(page.locator(".learned img")).to_be_visible(timeout=BUILD_MS)
     expect(page.locator(".facts")).to_contain_text("of 10000")
-    assert page.locator(".sheet img").evaluate("image => image.naturalWidth") > 0
+    assert page.locator(".learned img").evaluate("image => image.naturalWidth") > 0
     # Also from elsewhere one sees that it runs, and comes back to it.
     page.locator(".tabs").get_by_role("link", name="Search").click()
-    expect(sign(page)).to_have_text(", a build is running")
+    expect(sign(page)).to_have_text(", work is running")
     page.go_back()
     page.get_by_role("link", name="All builds").click()
     expect(page.get_by_role("button", name="Build", exact=True)).to_be_disabled()
