@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import PlainTextResponse
 
 from indexer.search import Searcher
@@ -24,6 +25,7 @@ from search_ui.media import media_router
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
+LEAST_TO_COMPRESS = 1_000
 STYLES = (
     "static/page.css",
     "static/dialogs.css",
@@ -101,7 +103,6 @@ def make_app(
         return PlainTextResponse("ok")
 
     page = build_page(searcher, upload_folder())
-    page.queue(max_size=64)
     gr.mount_gradio_app(
         app,
         page,
@@ -120,5 +121,7 @@ def make_app(
     # Only launch() sets these; without them a mounted page skips the check that a file it is
     # asked to read was uploaded.
     page.has_launched = page.is_running = True
+    # Gradio compresses files by their ending: not the page itself, which holds its scripts.
+    app.add_middleware(GZipMiddleware, minimum_size=LEAST_TO_COMPRESS, compresslevel=6)
     app.add_middleware(Guard, hosts=allowed_hosts(host))
     return app

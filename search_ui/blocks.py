@@ -13,6 +13,7 @@ from search_ui.client_api import add_client_api
 
 # One search by image keeps a core busy; more at once would only make all of them late.
 SEARCHES_AT_ONCE = 4
+MAX_WAITING = 64
 UPLOADS_KEPT_SECONDS = 24 * 60 * 60
 
 _LOST = "() => similarity.answer(null)"
@@ -72,6 +73,9 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
         page.load(None, js=_READY, api_visibility="private")
         _bind_search(searcher, uploads, query, board)
         add_client_api(searcher, uploads)
+    # The public endpoints wait in the queue; nobody gets past it.
+    page.queue(max_size=MAX_WAITING, api_open=False)
+    page.max_threads = SEARCHES_AT_ONCE
     return page
 
 
@@ -89,7 +93,9 @@ def _bind_search(searcher: Searcher, uploads: Path, query: gr.HTML, board: gr.HT
         inputs=query,
         outputs=board,
         trigger_mode="always_last",
-        concurrency_limit=SEARCHES_AT_ONCE,
+        # One request instead of three: nothing is told while a search runs. Gradio's threads are
+        # the queue.
+        queue=False,
         show_progress="hidden",
         api_name="page",
         api_visibility="private",

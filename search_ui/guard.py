@@ -27,8 +27,8 @@ _ROUTES = re.compile(
     | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
     | /api/search(/upload)?
     | /gradio_api/(
-        queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
-        | startup-events | app_id/? | cancel | reset/?
+        queue/(join|data) | run/predict | upload | upload_progress | heartbeat/\w+ | info/?
+        | theme\.css | startup-events | app_id/? | cancel | reset/?
       )
     """,
     re.VERBOSE,
@@ -36,6 +36,10 @@ _ROUTES = re.compile(
 
 # Of what is sent to /api/search; uploads count for themselves. A little more than a picture.
 _MAX_BODY = 51 * 1024 * 1024
+
+# Of these the name tells the content.
+_ASSET = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(js|css)")
+_FOREVER = "public, max-age=31536000, immutable"
 
 _HEADERS = {
     # Gradio starts from inline scripts and builds its templates at run time. Nothing is loaded
@@ -90,10 +94,14 @@ class Guard:
             await send({"type": "websocket.close"})
             return
 
+        added = _HEADERS
+        if _ASSET.fullmatch(_path(scope)):
+            added = {**_HEADERS, "Cache-Control": _FOREVER}
+
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in added.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -106,10 +114,16 @@ class Guard:
             return PlainTextResponse("this server does not answer to that host name", 421)
         if scope["method"] != "GET" and headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("requests from other sites are refused", 403)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = _path(scope)
         if not _ROUTES.fullmatch(path):
             return PlainTextResponse("not found", 404)
         return _refused_body(headers) if path.startswith("/api/search") else None
+
+
+def _path(scope: Scope) -> str:
+    """Without the prefix that a proxy serves the page under."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _refused_body(headers: Headers) -> JSONResponse | None:

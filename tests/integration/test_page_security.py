@@ -86,12 +86,22 @@ def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
     raise AssertionError("no answer")
 
 
+def run(page: httpx.Client, event: int, data: list[Any]) -> list[Any] | None:
+    """What the event answers to a request past the queue, as the page sends it."""
+    body = {"data": data, "fn_index": event, "session_hash": uuid4().hex}
+    answer = page.post("/gradio_api/run/predict", json=body)
+    output: list[Any] | None = answer.json()["data"] if answer.status_code == 200 else None
+    return output
+
+
 def board(page: httpx.Client, event: int, question: Any) -> Any:
     """The board after asking; None when the request was refused before it got there."""
     if isinstance(question, dict):
         question = {"dataset": "hills", **question}
-    answer = fire(page, event, [question])
-    return answer["output"]["data"][0] if answer["success"] else None
+    queued = fire(page, event, [question])
+    answer = run(page, event, [question])
+    assert (answer is not None) == queued["success"]
+    return answer[0] if answer else None
 
 
 def upload(page: httpx.Client, name: str, content: bytes) -> str:
@@ -139,6 +149,7 @@ def test_a_file_cannot_be_smuggled_into_the_upload_folder(
     file = {"path": str(secret), "meta": FILE_META}
     for question in (file, {"upload": file}, {"deep": [file]}):
         fire(page, search_event, [question])
+        run(page, search_event, [question])
     assert set(upload_folder().rglob("*")) == before
 
 
@@ -169,6 +180,15 @@ def test_forged_events_are_refused(
     assert answer is None or answer["state"] == "error"
     assert "Traceback" not in repr(answer)
     assert "root:" not in repr(answer)
+
+
+def test_nobody_gets_past_the_queue_to_the_public_endpoints(page: httpx.Client) -> None:
+    events = page.get("/config").json()["dependencies"]
+    queued = [number for number, one in enumerate(events) if one["queue"] and one["backend_fn"]]
+    assert queued
+    for number in queued:
+        body = {"data": [None, "hills", {}], "fn_index": number, "session_hash": uuid4().hex}
+        assert page.post("/gradio_api/run/predict", json=body).status_code == 404
 
 
 def test_a_text_file_called_jpg_is_refused_with_a_friendly_line(
