@@ -11,9 +11,10 @@ from indexer.search import Searcher
 from search_ui import components, handlers
 from search_ui.client_api import add_client_api
 
-# One search by image keeps a core busy; more at once would only make all of them late.
-SEARCHES_AT_ONCE = 4
 MAX_WAITING = 64
+# For every session, which each visit begins, Gradio keeps the page's layout: some 100 kB, of up to
+# 10,000 of them. This page keeps its state in the address.
+SESSIONS_KEPT = 100
 UPLOADS_KEPT_SECONDS = 24 * 60 * 60
 
 _LOST = "() => similarity.answer(null)"
@@ -75,7 +76,7 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
         add_client_api(searcher, uploads)
     # The public endpoints wait in the queue; nobody gets past it.
     page.queue(max_size=MAX_WAITING, api_open=False)
-    page.max_threads = SEARCHES_AT_ONCE
+    page.state_session_capacity = SESSIONS_KEPT
     return page
 
 
@@ -93,8 +94,7 @@ def _bind_search(searcher: Searcher, uploads: Path, query: gr.HTML, board: gr.HT
         inputs=query,
         outputs=board,
         trigger_mode="always_last",
-        # One request instead of three: nothing is told while a search runs. Gradio's threads are
-        # the queue.
+        # One request instead of three: nothing is told while a search runs.
         queue=False,
         show_progress="hidden",
         api_name="page",

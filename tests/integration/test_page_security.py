@@ -14,9 +14,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
 from models.formats import readable_formats
+from scripts.page_server import served_in_thread
+from search_ui import blocks
+from search_ui.app import make_app
 from search_ui.environment import upload_folder
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.image_files import avif, heic
@@ -370,3 +374,22 @@ def test_the_page_names_no_path_of_the_server(page: httpx.Client, searcher: Fake
     told = page.get("/").text + page.get("/config").text
     assert str(searcher.folder) not in told
     assert str(upload_folder()) not in told
+
+
+def test_visits_leave_no_more_behind_than_is_kept(
+    searcher: FakeSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "SESSIONS_KEPT", 3)
+    made: list[FastAPI] = []
+    with (
+        served_in_thread(lambda: made.append(make_app(searcher)) or made[0]) as url,
+        httpx.Client(base_url=url, timeout=20, trust_env=False) as page,
+    ):
+        config = page.get("/config").json()
+        event = next(event["id"] for event in config["dependencies"] if event["api_name"] == "page")
+        point = str(next(iter(searcher.files)))
+        for _ in range(6):
+            assert board(page, event, {"id": point})["state"] == "results"
+        holders = [getattr(route, "app", None) for route in made[0].routes]
+        (state,) = [holder.state_holder for holder in holders if hasattr(holder, "state_holder")]
+        assert len(state.session_data) == 3
