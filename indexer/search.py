@@ -55,7 +55,7 @@ MAX_HITS = 1_000
 MAX_SAMPLE = 1_000
 """Most images that :meth:`Searcher.sample` gives."""
 
-MAX_PAGE = 200
+MAX_PAGE = 1_000
 """Most entries of one page of images or of failures."""
 
 

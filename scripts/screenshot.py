@@ -1,52 +1,159 @@
-"""Pictures of the page for the docs: python scripts/screenshot.py URL [--out docs].
+"""Pictures of every view for the docs: python scripts/screenshot.py [URL] [--out docs/screens].
 
-Needs a running page with an indexed dataset, and Chromium.
+Without an address it serves the page itself. The pictures of the docs show the demo's images,
+which this program has drawn: make demo, then python -m indexer group demo.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-SIZES = {"page": (1440, 900), "page-phone": (390, 844)}
+from indexer.settings import Settings
+from models.errors import SimilarityError
+from scripts.page_browser import open_browser
+from scripts.page_server import served_in_process
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, ViewportSize
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES: dict[str, ViewportSize] = {
+    "": {"width": 1440, "height": 900},
+    "-phone": {"width": 390, "height": 844},
+}
+QUALITY = 82
+PATIENCE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture of a view.
+
+    Attributes:
+        name: of its file.
+        address: of the view.
+        shown: what has to be there.
+        dark: in dark colours, too.
+        act: what is done first.
+    """
+
+    name: str
+    address: str
+    shown: str
+    dark: bool = False
+    act: Callable[[Page, int], None] | None = None
+
+
+def search(page: Page, pick: int) -> None:
+    """Search from one of the offered images."""
+    page.locator("#result-board .gallery .pick").nth(pick).click()
+    page.wait_for_selector("#result-board .card")
+
+
+def details(page: Page, pick: int) -> None:
+    """Open the big view of a hit."""
+    search(page, pick)
+    page.locator("#result-board .card").nth(1).press("i")
+    page.wait_for_selector("dialog.details .details-actions")
+
+
+def crop(page: Page, pick: int) -> None:
+    """Draw a box on the query."""
+    search(page, pick)
+    if page.locator("#side").is_hidden() or not page.locator(".tool").first.is_visible():
+        page.locator(".settings-switch").click()
+    page.get_by_role("button", name="Search with a part").click()
+    page.wait_for_selector("dialog.crop .crop-box")
+
+
+SHOTS = (
+    Shot("start", "#/search", "#result-board .gallery .pick", dark=True),
+    Shot("search", "#/search", "#result-board .gallery .pick", dark=True, act=search),
+    Shot("details", "#/search", "#result-board .gallery .pick", act=details),
+    Shot("crop", "#/search", "#result-board .gallery .pick", act=crop),
+    Shot("browse", "#/browse", "#view-browse .tiles:not(.skeleton)"),
+    Shot("groups", "#/groups", "#view-groups .group"),
+    Shot("build", "#/build", "#build .build-form"),
+    Shot("models", "#/models", "#models .archs"),
+    Shot("study", "#/study", "#study .sets, #study .notice"),
+    Shot("help", "#/help", "#help h2"),
+)
+"""At least one of every view of ``search_ui.blocks.VIEWS``."""
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Take pictures of the running page.")
-    parser.add_argument("url", metavar="URL", nargs="?", default="http://127.0.0.1:7860")
-    parser.add_argument("--out", type=Path, default=Path("docs"), metavar="DIR")
+    parser = argparse.ArgumentParser(description="Take pictures of every view of the page.")
+    parser.add_argument("url", metavar="URL", nargs="?", help="of a running page")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the indexes")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screens", metavar="DIR")
     parser.add_argument("--pick", type=int, default=0, help="which of the offered images to ask")
-    parser.add_argument("--start", action="store_true", help="show the page before any question")
+    parser.add_argument("--only", action="append", metavar="NAME", help="one of them; repeatable")
     return parser.parse_args(argv)
+
+
+@contextmanager
+def served(arguments: argparse.Namespace) -> Iterator[str]:
+    """The address of the page."""
+    if arguments.url:
+        yield arguments.url.rstrip("/")
+        return
+    settings = Settings.resolve(data_dir=arguments.data_dir)
+    with served_in_process(settings.data_dir) as page:
+        yield page.url
+
+
+def take(page: Page, shot: Shot, *, pick: int) -> bytes:
+    """A picture in WebP, when all pictures of the view in sight are there."""
+    from PIL import Image
+
+    page.wait_for_selector("html[data-ready='1']")
+    page.locator(shot.shown).first.wait_for()
+    if shot.act:
+        shot.act(page, pick)
+    page.wait_for_function(
+        "[...document.images].every((one) => one.complete || one.loading === 'lazy')"
+    )
+    page.wait_for_load_state("networkidle")
+    page.mouse.move(0, 0)
+    content = io.BytesIO()
+    with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as image:
+        image.convert("RGB").save(content, "WEBP", quality=QUALITY, method=6)
+    return content.getvalue()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    from playwright.sync_api import sync_playwright
-
     arguments = parse(argv)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        print("error: no chromium found; install Debian's package chromium", file=sys.stderr)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    shots = [shot for shot in SHOTS if not arguments.only or shot.name in arguments.only]
+    try:
+        with served(arguments) as url, open_browser() as browser:
+            for shot in shots:
+                for scheme in ("light", "dark") if shot.dark else ("light",):
+                    for suffix, size in SIZES.items():
+                        page = browser.new_page(
+                            viewport=size,
+                            color_scheme="dark" if scheme == "dark" else "light",
+                            reduced_motion="reduce",
+                        )
+                        page.set_default_timeout(PATIENCE_MS)
+                        page.goto(f"{url}/{shot.address}")
+                        dark = "-dark" if scheme == "dark" else ""
+                        file = arguments.out / f"{shot.name}{dark}{suffix}.webp"
+                        file.write_bytes(take(page, shot, pick=arguments.pick))
+                        page.close()
+                        print(file)
+    except SimilarityError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        for name, (width, height) in SIZES.items():
-            page = browser.new_page(viewport={"width": width, "height": height})
-            page.goto(arguments.url)
-            page.wait_for_selector("html[data-ready='1']")
-            if not arguments.start:
-                page.locator("#pick-grid .pick").nth(arguments.pick).click()
-                page.wait_for_selector("#result-board .card")
-            page.wait_for_function("[...document.images].every((image) => image.complete)")
-            page.screenshot(path=arguments.out / f"{name}.png")
-        browser.close()
     return 0
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
+
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, SearchResult
 from search_ui.queries import Query, Question, StoredQuery
 from search_ui.uploads import check_upload
+
+# Decoding and encoding keep a core busy and hold a large picture several times over: more at once
+# would only make all of them late, and the process large.
+IMAGES_AT_ONCE = 4
+_turn = BoundedSemaphore(IMAGES_AT_ONCE)
 
 
 def answer(searcher: Searcher, info: DatasetInfo, question: Question, query: Query) -> SearchResult:
@@ -26,12 +33,13 @@ def answer(searcher: Searcher, info: DatasetInfo, question: Question, query: Que
             crop=question.box,
         )
     check_upload(query)
-    return searcher.by_image(
-        info.name,
-        query.file,
-        poolings=poolings,
-        distances=distances,
-        k=question.k,
-        where=question.where,
-        crop=question.box,
-    )
+    with _turn:
+        return searcher.by_image(
+            info.name,
+            query.file,
+            poolings=poolings,
+            distances=distances,
+            k=question.k,
+            where=question.where,
+            crop=question.box,
+        )

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import gradio as gr
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import PlainTextResponse
 
 from indexer.search import Searcher
@@ -27,6 +28,7 @@ from search_ui.root_path import RootPath
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
+LEAST_TO_COMPRESS = 1_000
 STYLES = (
     "static/page.css",
     "static/dialogs.css",
@@ -103,7 +105,6 @@ def make_app(
         return PlainTextResponse("ok")
 
     page = build_page(searcher, upload_folder())
-    page.queue(max_size=64)
     gr.mount_gradio_app(
         app,
         page,
@@ -123,6 +124,8 @@ def make_app(
     # Only launch() sets these; without them a mounted page skips the check that a file it is
     # asked to read was uploaded.
     page.has_launched = page.is_running = True
+    # Gradio compresses files by their ending: not the page itself, which holds its scripts.
+    app.add_middleware(GZipMiddleware, minimum_size=LEAST_TO_COMPRESS, compresslevel=6)
     events = {number for number, event in page.fns.items() if event.fn is not None}
     # What is added last comes first.
     app.add_middleware(EventCheck, events=events)

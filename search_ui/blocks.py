@@ -11,8 +11,10 @@ from indexer.search import Searcher
 from search_ui import components, handlers
 from search_ui.client_api import add_client_api
 
-# One search by image keeps a core busy; more at once would only make all of them late.
-SEARCHES_AT_ONCE = 4
+MAX_WAITING = 64
+# For every session, which each visit begins, Gradio keeps the page's layout: some 100 kB, of up to
+# 10,000 of them. This page keeps its state in the address.
+SESSIONS_KEPT = 100
 UPLOADS_KEPT_SECONDS = 24 * 60 * 60
 
 _LOST = "() => similarity.answer(null)"
@@ -72,6 +74,9 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
         page.load(None, js=_READY, api_visibility="private")
         _bind_search(searcher, uploads, query, board)
         add_client_api(searcher, uploads)
+    # The public endpoints wait in the queue; nobody gets past it.
+    page.queue(max_size=MAX_WAITING, api_open=False)
+    page.state_session_capacity = SESSIONS_KEPT
     return page
 
 
@@ -89,7 +94,8 @@ def _bind_search(searcher: Searcher, uploads: Path, query: gr.HTML, board: gr.HT
         inputs=query,
         outputs=board,
         trigger_mode="always_last",
-        concurrency_limit=SEARCHES_AT_ONCE,
+        # One request instead of three: nothing is told while a search runs.
+        queue=False,
         show_progress="hidden",
         api_name="page",
         api_visibility="private",

@@ -20,6 +20,7 @@ from search_ui.api import told
 from search_ui.api.search import Answer, by_content, by_id
 from search_ui.queries import BadQueryError, Question, StoredQuestion, what_is_wrong
 
+SEARCHES_AT_ONCE = 4
 OPTIONS = "options: an object with any of k, pooling, distance, label, format, min_side, crop"
 
 Asked = TypeVar("Asked", bound=Question)
@@ -62,11 +63,13 @@ def add_client_api(searcher: Searcher, uploads: Path) -> None:
         ],
         outputs=gr.JSON(label="rows of hits", visible=False),
         api_name="search",
+        concurrency_limit=SEARCHES_AT_ONCE,
         api_description="The images that look most like the one sent, as POST /api/search/upload.",
     )
     api(
         search_by_id,
         api_name="search_by_id",
+        concurrency_limit=SEARCHES_AT_ONCE,
         api_description="The images that look most like a stored one, as POST /api/search.",
     )
 

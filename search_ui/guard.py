@@ -34,8 +34,8 @@ _ROUTES = re.compile(
     | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
     | /api/search(/upload)?
     | /gradio_api/(
-        queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/? | theme\.css
-        | startup-events | app_id/? | cancel | reset/?
+        queue/(join|data) | run/predict | upload | upload_progress | heartbeat/\w+ | info/?
+        | theme\.css | startup-events | app_id/? | cancel | reset/?
       )
     """,
     re.VERBOSE,
@@ -54,6 +54,10 @@ _COUNTED = "/api/uploads"
 # Of proxies; Gradio would put what they say into its pages, whoever sent them. What a trusted proxy
 # says of its visitor the server has read by now.
 _NOT_BELIEVED = (b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
+
+# Of these the name tells the content.
+_ASSET = re.compile(r"/assets/[\w.-]+-[\w-]{8}\.(js|css)")
+_FOREVER = "public, max-age=31536000, immutable"
 
 _HEADERS = {
     # Gradio starts from inline scripts and builds its templates at run time. Nothing is loaded
@@ -134,13 +138,17 @@ class Guard:
             await send({"type": "websocket.close"})
             return
 
+        added = _HEADERS
+        if _ASSET.fullmatch(_path(scope)):
+            added = {**_HEADERS, "Cache-Control": _FOREVER}
+
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name in [name for name in headers if name.startswith("access-control-")]:
                     # Gradio lets any site read along where it is not served on loopback.
                     del headers[name]
-                for name, value in _HEADERS.items():
+                for name, value in added.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -153,7 +161,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = _path(scope)
         if self.hosts is not None and _host_name(headers.get("host", "")) not in self.hosts:
             return _refuse(421, "This server does not answer to that host name.")
         if _is_of_another_site(scope["method"], headers):
@@ -174,6 +182,12 @@ class Guard:
             return False
         # Digests are of one length: how long it takes says nothing of the password.
         return compare_digest(_digest(decoded), self.password) and scheme.lower() == "basic"
+
+
+def _path(scope: Scope) -> str:
+    """Without the prefix that a proxy serves the page under."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _refuse(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
+import sys
 from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
+
+ARENAS = 2
+_M_ARENA_MAX = -8  # malloc.h
 
 
 class _AnnouncingServer(uvicorn.Server):
@@ -54,8 +59,22 @@ def run_server(
     trusted_proxies: Sequence[str] = (),
 ) -> None:
     """Serve ``app`` on ``bound`` until interrupted."""
+    share_memory()
     server = make_server(app, bound, on_ready=on_ready, trusted_proxies=trusted_proxies)
     server.run(sockets=[bound])
+
+
+def share_memory() -> None:
+    """Let the threads that answer use the same memory again.
+
+    glibc gives threads arenas of their own, which keep what a picture took: with fifty visitors
+    the process was more than twice as large.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # musl has none, and no arenas
+        libc.mallopt(_M_ARENA_MAX, ARENAS)
 
 
 def address(bound: socket.socket) -> str:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
-
-import uvicorn
 
 from indexer.search import Searcher
 from indexer.settings import Serving, Settings
-from search_ui.__main__ import bind
+from scripts.page_server import served_in_thread
 from search_ui.app import make_app
 from search_ui.builds import Builder
-from search_ui.server import make_server
 
-PATIENCE_SECONDS = 30
 GRADIO_WARNS = "ignore:'future.no_silent_downcasting' is deprecated"
 """For ``pytest.mark.filterwarnings``: Gradio's queue uses an option of pandas that goes away."""
 
@@ -33,27 +26,8 @@ def served(
 ) -> Iterator[str]:
     """The address of a page that answers from ``searcher``, while the context lasts."""
     settings = Settings(study_dir=study_dir or Settings().study_dir, serving=serving or Serving())
-    servers: Queue[uvicorn.Server] = Queue()
-    addresses: Queue[str] = Queue()
-
-    async def serve() -> None:
-        # Made inside an event loop, for Gradio would make one of its own and never close it.
-        app = make_app(searcher, settings, builder=builder)
-        server = make_server(
-            app,
-            bound,
-            on_ready=addresses.put,
-            trusted_proxies=settings.serving.trusted_proxies,
-        )
-        servers.put(server)
-        await server.serve(sockets=[bound])
-
-    with bind("127.0.0.1", 0) as bound:
-        thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-        thread.start()
-        server = servers.get(timeout=PATIENCE_SECONDS)
-        try:
-            yield addresses.get(timeout=PATIENCE_SECONDS)
-        finally:
-            server.should_exit = True
-            thread.join(PATIENCE_SECONDS)
+    with served_in_thread(
+        lambda: make_app(searcher, settings, builder=builder),
+        trusted_proxies=settings.serving.trusted_proxies,
+    ) as address:
+        yield address

@@ -99,8 +99,8 @@ class SizeClasses:
     """Where one preset ends and the next begins.
 
     Attributes:
-        many: images from which not all are compared. Below, that takes some 1 ms for 512 values, but
-            40 ms for 8,192.
+        many: images from which not all are compared. Below, that takes some 1 ms for 512 values,
+            and 40 ms for 8,192.
         very_many: images from which float32 vectors alone would fill the memory.
         longest_graph: values of the longest vectors that get a graph. At 4,096 values one took
             some 15 times as long to build as at 512.

@@ -7,7 +7,7 @@ const PAGE = 72; // whole rows of 9, 8, 6, 4 and 3 tiles
 const FAILURES = 100;
 const CHIPS = 14; // more labels than these are searched instead
 const ORDERS = [
-  ["name", "Name"], ["newest", "Newest first"], ["oldest", "Oldest first"],
+  ["name", "By name"], ["newest", "Newest first"], ["oldest", "Oldest first"],
   ["largest", "Largest first"], ["smallest", "Smallest first"], ["shuffled", "Shuffled"],
 ];
 let visit = 0;

@@ -24,9 +24,9 @@ const archTable = (architectures, current, used, sizes) => {
       title("architecture", { rowspan: 2, class: "words" }),
       title("what it is", { rowspan: 2, class: "words" }),
       sizes.map((size) => title(`at ${size} pixels`, {
-        colspan: AT_SIZE.length, scope: "colgroup", class: "group",
+        colspan: AT_SIZE.length, scope: "colgroup", class: "over",
       })),
-      title("learned values", { colspan: 2, scope: "colgroup", class: "group" }),
+      title("learned values", { colspan: 2, scope: "colgroup", class: "over" }),
       title("least pixels", { rowspan: 2 })),
     make("tr", {},
       sizes.map(() => AT_SIZE.map((text, index) => title(text, { class: index ? null : "first" })))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,28 +9,26 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route
 
 from indexer.search import Searcher
+from scripts.page_browser import NoBrowserError, chromium_path, open_browser
 from tests.fake_searcher import FakeSearcher, draw_pictures
 from tests.page_server import served
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP = {"width": 1440, "height": 900}
 PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *camera]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+    try:
+        chromium_path()
+    except NoBrowserError as error:
+        pytest.skip(str(error))
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with open_browser(camera) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

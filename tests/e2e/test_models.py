@@ -44,6 +44,9 @@ def test_the_table_has_every_architecture_and_marks_the_one_in_use(open_page: Op
     expect(rows).to_have_count(len(list_models()))
     expect(rows.filter(has_text="in use")).to_contain_text("model3")
     expect(page.locator("#models #arch-title")).to_contain_text("model3")
+    cells = page.locator("#models .archs :is(th, td)")
+    shown = "all => [...new Set(all.map((cell) => getComputedStyle(cell).display))]"
+    assert cells.evaluate_all(shown) == ["table-cell"]
 
 
 def test_a_click_draws_the_architecture_from_its_layers_and_back_undoes_it(open_page: Open) -> None:

@@ -14,9 +14,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
 from models.formats import readable_formats
+from scripts.page_server import served_in_thread
+from search_ui import blocks
+from search_ui.app import make_app
 from search_ui.environment import upload_folder
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.image_files import avif, heic
@@ -86,12 +90,22 @@ def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
     raise AssertionError("no answer")
 
 
+def run(page: httpx.Client, event: int, data: list[Any]) -> list[Any] | None:
+    """What the event answers to a request past the queue, as the page sends it."""
+    body = {"data": data, "fn_index": event, "session_hash": uuid4().hex}
+    answer = page.post("/gradio_api/run/predict", json=body)
+    output: list[Any] | None = answer.json()["data"] if answer.status_code == 200 else None
+    return output
+
+
 def board(page: httpx.Client, event: int, question: Any) -> Any:
     """The board after asking; None when the request was refused before it got there."""
     if isinstance(question, dict):
         question = {"dataset": "hills", **question}
-    answer = fire(page, event, [question])
-    return answer["output"]["data"][0] if answer["success"] else None
+    queued = fire(page, event, [question])
+    answer = run(page, event, [question])
+    assert (answer is not None) == queued["success"]
+    return answer[0] if answer else None
 
 
 def upload(page: httpx.Client, name: str, content: bytes) -> str:
@@ -139,6 +153,7 @@ def test_a_file_cannot_be_smuggled_into_the_upload_folder(
     file = {"path": str(secret), "meta": FILE_META}
     for question in (file, {"upload": file}, {"deep": [file]}):
         fire(page, search_event, [question])
+        run(page, search_event, [question])
     assert set(upload_folder().rglob("*")) == before
 
 
@@ -169,6 +184,15 @@ def test_forged_events_are_refused(
     assert answer is None or answer["state"] == "error"
     assert "Traceback" not in repr(answer)
     assert "root:" not in repr(answer)
+
+
+def test_nobody_gets_past_the_queue_to_the_public_endpoints(page: httpx.Client) -> None:
+    events = page.get("/config").json()["dependencies"]
+    queued = [number for number, one in enumerate(events) if one["queue"] and one["backend_fn"]]
+    assert queued
+    for number in queued:
+        body = {"data": [None, "hills", {}], "fn_index": number, "session_hash": uuid4().hex}
+        assert page.post("/gradio_api/run/predict", json=body).status_code == 404
 
 
 def test_a_text_file_called_jpg_is_refused_with_a_friendly_line(
@@ -300,3 +324,22 @@ def test_the_page_names_no_path_of_the_server(page: httpx.Client, searcher: Fake
     told = page.get("/").text + page.get("/config").text
     assert str(searcher.folder) not in told
     assert str(upload_folder()) not in told
+
+
+def test_visits_leave_no_more_behind_than_is_kept(
+    searcher: FakeSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "SESSIONS_KEPT", 3)
+    made: list[FastAPI] = []
+    with (
+        served_in_thread(lambda: made.append(make_app(searcher)) or made[0]) as url,
+        httpx.Client(base_url=url, timeout=20, trust_env=False) as page,
+    ):
+        config = page.get("/config").json()
+        event = next(event["id"] for event in config["dependencies"] if event["api_name"] == "page")
+        point = str(next(iter(searcher.files)))
+        for _ in range(6):
+            assert board(page, event, {"id": point})["state"] == "results"
+        holders = [getattr(route, "app", None) for route in made[0].routes]
+        (state,) = [holder.state_holder for holder in holders if hasattr(holder, "state_holder")]
+        assert len(state.session_data) == 3
