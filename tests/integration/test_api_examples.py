@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.settings import Credentials, Serving
 from tests.examples import SERVER, Example, examples
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.page_server import GRADIO_WARNS, served
@@ -32,6 +33,13 @@ def url(searcher: FakeSearcher) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def locked(searcher: FakeSearcher) -> Iterator[str]:
+    """Like ``url``, with the password of the examples."""
+    with served(searcher, serving=Serving(credentials=Credentials("ann", "secret"))) as url:
+        yield url
+
+
 @pytest.fixture(autouse=True)
 def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture that examples search with lies where they are run."""
@@ -45,8 +53,10 @@ def test_there_is_an_example_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_an_example_is_answered(example: Example, url: str) -> None:
+def test_an_example_is_answered(example: Example, url: str, locked: str) -> None:
     assert SERVER in example.code
+    if example.section == "With a password":
+        url = locked
     code = example.code.replace(SERVER, url)
     told = run_shell(code) if example.language == "bash" else run_python(code)
     assert told.strip()

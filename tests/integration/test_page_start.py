@@ -49,6 +49,26 @@ def test_an_address_that_cannot_be_is_told_in_one_line(arguments: list[str]) -> 
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["--auth"], {}),
+        ([], {"IMAGE_SIMILARITY_USER": "ann"}),
+        ([], {"IMAGE_SIMILARITY_PASSWORD": "hunter2"}),
+    ],
+)
+def test_half_a_password_is_told_in_one_line(
+    arguments: list[str], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ended = run(*COMMAND, "--port", "0", *arguments)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: IMAGE_SIMILARITY_")
+    assert ended.stderr.count("\n") == 1
+    assert "hunter2" not in ended.stderr
+
+
 def test_help_and_errors_load_neither_gradio_nor_torch() -> None:
     code = (
         "import sys, contextlib\n"

@@ -1,10 +1,11 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from indexer.errors import InvalidRequestError
-from indexer.settings import Settings
+from indexer.settings import Credentials, Rates, Serving, Settings
 from search_ui import __main__ as page
 
 
@@ -114,3 +115,68 @@ def test_a_password_in_the_url_is_refused_without_repeating_it() -> None:
     with pytest.raises(InvalidRequestError, match="QDRANT_API_KEY") as refused:
         Settings.resolve(qdrant_url="http://me:hunter2@host:6333", environment={})
     assert "hunter2" not in str(refused.value)
+
+
+# --- how the page is offered
+
+
+def test_how_the_page_is_offered_comes_from_flags_or_the_environment() -> None:
+    environment = {
+        "IMAGE_SIMILARITY_ROOT_PATH": "/images/",
+        "IMAGE_SIMILARITY_ALLOWED_HOSTS": "Pictures.example, [::1],",
+        "IMAGE_SIMILARITY_TRUSTED_PROXIES": "10.0.0.0/8,192.168.1.1",
+        "IMAGE_SIMILARITY_SEARCHES_PER_MINUTE": "7",
+        "IMAGE_SIMILARITY_JOBS_PER_HOUR": "0",
+    }
+    serving = Settings.resolve(environment=environment).serving
+    assert serving.root_path == "/images"
+    assert serving.allowed_hosts == ("pictures.example", "[::1]")
+    assert serving.trusted_proxies == ("10.0.0.0/8", "192.168.1.1/32")
+    assert serving.rates == Rates(searches_per_minute=7, jobs_per_hour=0)
+    flags = Settings.resolve(
+        root_path="/a/b",
+        allowed_hosts=["x.example"],
+        trusted_proxies=["::1"],
+        environment=environment,
+    ).serving
+    assert (flags.root_path, flags.allowed_hosts) == ("/a/b", ("x.example",))
+    assert flags.trusted_proxies == ("::1/128",)
+    assert Settings.resolve(environment={}).serving == Serving()
+
+
+@pytest.mark.parametrize("path", ["images", "/a/../b", "//evil.example", "/a b", "/a?b", "/."])
+def test_a_path_that_is_none_at_a_proxy_is_refused(path: str) -> None:
+    with pytest.raises(InvalidRequestError, match="--root-path"):
+        Settings.resolve(root_path=path, environment={})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALLOWED_HOSTS", "http://pictures.example"),
+        ("ALLOWED_HOSTS", "pictures.example:80"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "proxy"),
+        ("UPLOADS_PER_MINUTE", "-1"),
+        ("UPLOADS_PER_MINUTE", "many"),
+    ],
+)
+def test_a_value_that_would_let_in_something_else_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(InvalidRequestError, match=re.escape(value)):
+        Settings.resolve(environment={f"IMAGE_SIMILARITY_{variable}": value})
+
+
+def test_a_password_takes_both_variables_and_is_not_shown() -> None:
+    both = {"IMAGE_SIMILARITY_USER": "ann", "IMAGE_SIMILARITY_PASSWORD": "hunter2"}
+    settings = Settings.resolve(environment=both)
+    assert settings.serving.credentials == Credentials("ann", "hunter2")
+    assert "hunter2" not in repr(settings)
+    for missing in both:
+        half = {name: value for name, value in both.items() if name != missing}
+        with pytest.raises(InvalidRequestError, match=f"{missing} is not set") as refused:
+            Settings.resolve(environment=half)
+        assert "hunter2" not in str(refused.value)
+    with pytest.raises(InvalidRequestError, match="is not set"):
+        Settings.resolve(need_password=True, environment={})
+    with pytest.raises(InvalidRequestError, match="colon"):
+        Settings.resolve(environment={**both, "IMAGE_SIMILARITY_USER": "a:b"})
