@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         content = {
             "machine": platform.platform(),
             "cores": os.cpu_count(),
+            "load_average": os.getloadavg()[0],
             "python": platform.python_version(),
             "packages": versions(PACKAGES),
             "settings": settings,
