@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import gradio as gr
 from fastapi import FastAPI
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import PlainTextResponse
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from indexer.search import Searcher
 from indexer.settings import Settings
@@ -29,6 +29,8 @@ from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
 LEAST_TO_COMPRESS = 1_000
+NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/*")
+"""Pictures are compressed by themselves; Starlette's own list leaves out streams of events."""
 STYLES = (
     "static/page.css",
     "static/dialogs.css",
@@ -125,7 +127,12 @@ def make_app(
     # asked to read was uploaded.
     page.has_launched = page.is_running = True
     # Gradio compresses files by their ending: not the page itself, which holds its scripts.
-    app.add_middleware(GZipMiddleware, minimum_size=LEAST_TO_COMPRESS, compresslevel=6)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=LEAST_TO_COMPRESS,
+        compresslevel=6,
+        exclude_content_types=NOT_COMPRESSED,
+    )
     events = {number for number, event in page.fns.items() if event.fn is not None}
     # What is added last comes first.
     app.add_middleware(EventCheck, events=events)

@@ -1,4 +1,4 @@
-"""What stands before Gradio's queue: events that are not the page's go no further.
+"""What stands before Gradio: events that are not of the page go no further.
 
 Gradio answers an unknown event with a traceback. What is worse, it fetches every file whose path
 is the address of another host, in any value, before a component sees it.
@@ -14,7 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-JOIN = "/gradio_api/queue/join"
+EVENTS = frozenset({"/gradio_api/queue/join", "/gradio_api/run/predict"})
+"""Where events come in: those that queue, and those that do not."""
 
 
 class BadEventError(ValueError):
@@ -38,7 +39,7 @@ class EventCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a refusal, or pass on."""
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or path != JOIN:
+        if scope["type"] != "http" or path not in EVENTS:
             await self.app(scope, receive, send)
             return
         try:
@@ -74,7 +75,7 @@ def check_event(body: bytes, events: Collection[int]) -> None:
     number = event.get("fn_index")
     if type(number) is not int or number not in events:
         raise BadEventError("There is no such event.")
-    if _names_a_foreign_file(event["data"]):
+    if _names_a_foreign_file(event):
         raise BadEventError("A file has to be uploaded: nothing is fetched from other hosts.")
 
 
@@ -82,9 +83,9 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-def _names_a_foreign_file(data: list[Any]) -> bool:
-    """Whether any object in ``data`` has an address for a path."""
-    waiting: list[Any] = [data]
+def _names_a_foreign_file(event: dict[str, Any]) -> bool:
+    """Whether any object in ``event`` has an address for a path."""
+    waiting: list[Any] = [event]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

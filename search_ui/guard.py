@@ -138,18 +138,20 @@ class Guard:
             await send({"type": "websocket.close"})
             return
 
-        added = _HEADERS
-        if _ASSET.fullmatch(_path(scope)):
-            added = {**_HEADERS, "Cache-Control": _FOREVER}
-
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name in [name for name in headers if name.startswith("access-control-")]:
                     # Gradio lets any site read along where it is not served on loopback.
                     del headers[name]
-                for name, value in added.items():
+                for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if message["status"] == 200 and _ASSET.fullmatch(_path(scope)):
+                    headers["Cache-Control"] = _FOREVER
+                if self.password is not None and "cache-control" in headers:
+                    # A cache between would hand it to those who have no password.
+                    kept = headers["cache-control"].replace("public", "private")
+                    headers["Cache-Control"] = kept
             await send(message)
 
         refusal = self._refusal(scope)

@@ -24,6 +24,7 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.store import open_store
 from models.sources import open_source
+from search_ui.event_check import EVENTS
 from tests.archive_builders import Item, build_zip
 from tests.examples import DOCS
 from tests.fake_encoder import FakeEncoder, make_checkpoint
@@ -263,9 +264,10 @@ def forged_events(server: Server, _: Path) -> None:
             assert is_refused(fire(server, number, [data])), data
     for unknown in (-1, 9_999, 2**70, True, "1", None, 1.0):
         asked = {"data": [], "fn_index": unknown, "session_hash": uuid4().hex}
-        joined = server.client.post("/gradio_api/queue/join", json=asked)
-        server.check(joined.text)
-        assert joined.status_code == 422
+        for route in EVENTS:
+            joined = server.client.post(route, json=asked)
+            server.check(joined.text)
+            assert joined.status_code == 422
 
 
 @attack("a file whose path is an address of another host, in every event")
@@ -279,9 +281,10 @@ def foreign_files(server: Server, _: Path) -> None:
                 file = {"path": f"{scheme}{address}", "meta": FILE_META}
                 for data in ([file], [[file]], ["photos", {"deep": file}], [None, file, {}]):
                     asked = {"data": data, "fn_index": number, "session_hash": uuid4().hex}
-                    joined = server.client.post("/gradio_api/queue/join", json=asked)
-                    assert joined.status_code == 422, event["api_name"]
-                    assert joined.text.count("\n") == 0
+                    for route in EVENTS:
+                        joined = server.client.post(route, json=asked)
+                        assert joined.status_code == 422, (route, event["api_name"])
+                        assert joined.text.count("\n") == 0
         with pytest.raises(TimeoutError):
             listening.accept()
     assert files(server) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -17,6 +18,7 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+from indexer.settings import Credentials, Serving
 from models.formats import readable_formats
 from scripts.page_server import served_in_thread
 from search_ui import blocks
@@ -343,3 +345,41 @@ def test_visits_leave_no_more_behind_than_is_kept(
         holders = [getattr(route, "app", None) for route in made[0].routes]
         (state,) = [holder.state_holder for holder in holders if hasattr(holder, "state_holder")]
         assert len(state.session_data) == 3
+
+
+def test_text_is_compressed_and_pictures_are_not(
+    page: httpx.Client, searcher: FakeSearcher
+) -> None:
+    for route in ("/", "/config", "/api/docs/swagger-ui-bundle.js", "/api/openapi.json"):
+        answer = page.get(route)
+        assert answer.headers["content-encoding"] == "gzip", route
+        sent = int(answer.headers.get("content-length", len(answer.content) // 3))
+        assert sent < len(answer.content) / 2
+    for kind in ("thumb", "original"):
+        for suffix in (".png", ".heif"):
+            assert "content-encoding" not in page.get(media(searcher, suffix, kind)).headers
+
+
+def test_events_come_as_they_happen(page: httpx.Client) -> None:
+    with page.stream("GET", "/gradio_api/heartbeat/abcdef") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert "content-encoding" not in answer.headers
+        assert next(answer.iter_raw())
+
+
+def test_scripts_named_by_their_content_are_kept_forever(page: httpx.Client) -> None:
+    scripts = re.findall(r'src="\.(/assets/[^"]+)"', page.get("/").text)
+    assert scripts
+    for script in scripts:
+        assert "immutable" in page.get(script).headers["cache-control"]
+    assert "immutable" not in page.get("/").headers.get("cache-control", "")
+    assert "cache-control" not in page.get("/assets/index-XXXXXXXX.js").headers
+
+
+def test_what_takes_a_password_is_kept_by_nobody_between(searcher: FakeSearcher) -> None:
+    user = Credentials("ann", "secret")
+    with served(searcher, serving=Serving(credentials=user)) as url:
+        thumb = f"{url}{media(searcher, '.png', 'thumb')}"
+        answer = httpx.get(thumb, auth=("ann", "secret"), trust_env=False)
+        assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+        assert httpx.get(thumb, trust_env=False).status_code == 401
