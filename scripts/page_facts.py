@@ -48,7 +48,7 @@ the screen, "pictures" until their thumbnails are.
 LOADING = """\
 ## First load
 
-Bytes as they went over the wire; most of them are thumbnails. Usable: a search can be started.
+Bytes as they went over the wire, thumbnails among them. Usable: a search can be started.
 """
 
 LISTS = """\
@@ -62,7 +62,7 @@ LOAD = """\
 
 `scripts/load_test.py`: each visitor does one thing after the other, without a pause, on a server in
 a process of its own on the same cores. "page" is what the page sends; `gradio_client` goes through
-Gradio's queue.
+Gradio's queue. The limits for one address are off: all visitors share one.
 """
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,18 +70,22 @@ def served_in_thread(
 
 
 @contextmanager
-def served_in_process(data_dir: Path, *more: str) -> Iterator[ServedPage]:
+def served_in_process(
+    data_dir: Path, *more: str, environment: Mapping[str, str] | None = None
+) -> Iterator[ServedPage]:
     """``python -m search_ui`` on a free port, while the context lasts.
 
     Args:
         data_dir: folder of the indexes.
         more: further arguments.
+        environment: variables beside those of this process.
 
     Raises:
         PageNotServedError: with what the process said last.
     """
     command = [sys.executable, "-m", "search_ui", "--port", "0", "--data-dir", str(data_dir), *more]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    variables = {**os.environ, **(environment or {})}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables) as process:
         assert process.stderr is not None
         said = ""
         for line in process.stderr:
