@@ -42,7 +42,7 @@ def served_in_thread(
 ) -> Iterator[str]:
     """The address of an app, while the context lasts; this process shares its searcher."""
     from search_ui.__main__ import bind
-    from search_ui.server import make_server
+    from search_ui.serving.server import make_server
 
     servers: Queue[uvicorn.Server] = Queue()
     addresses: Queue[str] = Queue()

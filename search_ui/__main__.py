@@ -105,8 +105,8 @@ def serve(settings: Settings, bound: socket.socket) -> None:
     # Imported here: they take seconds, and a port in use should be told at once.
     from indexer.search import Searcher
     from search_ui.app import make_app
-    from search_ui.builds import Builder
-    from search_ui.server import run_server
+    from search_ui.building.builder import Builder
+    from search_ui.serving.server import run_server
 
     # As with Ctrl+C: what was uploaded is removed at the end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

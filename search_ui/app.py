@@ -14,17 +14,17 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.study_results import StudyFolder
 from search_ui.api import add_api
+from search_ui.api.build import build_router
 from search_ui.api.description import add_description, make_described_app
 from search_ui.blocks import VIEWS, build_page
-from search_ui.build_api import build_router
-from search_ui.builds import Builder
+from search_ui.building.builder import Builder
 from search_ui.components import package_text
 from search_ui.environment import upload_folder
-from search_ui.event_check import EventCheck
-from search_ui.guard import Guard, allowed_hosts
 from search_ui.media import media_router
-from search_ui.rate_limits import RateLimits
-from search_ui.root_path import RootPath
+from search_ui.serving.event_check import EventCheck
+from search_ui.serving.guard import Guard, allowed_hosts
+from search_ui.serving.rate_limits import RateLimits
+from search_ui.serving.root_path import RootPath
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"

@@ -28,10 +28,10 @@ from search_ui.api.images import images_router
 from search_ui.api.refusals import without_folders
 from search_ui.api.search import search_router
 from search_ui.api.study import study_router
-from search_ui.builds import Builder
-from search_ui.jobs import JobRunningError
+from search_ui.building.builder import Builder
+from search_ui.jobs.background import JobRunningError
+from search_ui.jobs.upkeep import NotAllowedError
 from search_ui.queries import what_is_wrong
-from search_ui.upkeep import NotAllowedError
 
 STATUS_OF = {
     DatasetNotIndexedError: 404,

@@ -12,8 +12,8 @@ from indexer.search import MAX_PAGE, Searcher
 from search_ui.api.images import Offset
 from search_ui.api.parameters import DatasetName
 from search_ui.api.refusals import refusals
-from search_ui.build_models import JobView
-from search_ui.builds import Builder
+from search_ui.building.bodies import JobView
+from search_ui.building.builder import Builder
 
 PAGE = 100
 

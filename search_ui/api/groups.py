@@ -14,10 +14,10 @@ from indexer.types import DatasetInfo, Filter, Order
 from models.pooling import Pooling
 from search_ui.api.parameters import DatasetName
 from search_ui.api.refusals import refusals
-from search_ui.build_models import JobView
-from search_ui.builds import Builder
+from search_ui.building.bodies import JobView
+from search_ui.building.builder import Builder
+from search_ui.jobs.upkeep import GroupingChoice
 from search_ui.media import file_name, thumb_url
-from search_ui.upkeep import GroupingChoice
 
 EXAMPLES = 6
 """Images that a group is shown by."""

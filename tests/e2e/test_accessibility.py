@@ -16,8 +16,8 @@ from indexer.groups import Example, Group, GroupingMethod, GroupingSummary, Labe
 from indexer.settings import Settings
 from models.pooling import Pooling
 from search_ui.blocks import VIEWS
-from search_ui.builds import Builder
-from search_ui.job_folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
+from search_ui.building.builder import Builder
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
 from tests.checkpoint_descriptions import describe_checkpoint
 from tests.fake_searcher import FakeSearcher, draw_pictures
 from tests.page_server import GRADIO_WARNS, served

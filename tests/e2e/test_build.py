@@ -14,8 +14,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from indexer.search import Searcher
 from indexer.settings import Settings
-from search_ui.builds import Builder
-from search_ui.job_folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
+from search_ui.building.builder import Builder
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
 from tests.archive_builders import Item, build_zip
 from tests.fake_searcher import FakeSearcher, draw_pictures
 from tests.page_server import GRADIO_WARNS, served

@@ -24,7 +24,7 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.store import open_store
 from models.sources import open_source
-from search_ui.event_check import EVENTS
+from search_ui.serving.event_check import EVENTS
 from tests.archive_builders import Item, build_zip
 from tests.examples import DOCS
 from tests.fake_encoder import FakeEncoder, make_checkpoint

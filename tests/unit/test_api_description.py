@@ -12,10 +12,10 @@ from indexer.settings import Settings
 from indexer.study_results import StudyFolder
 from models.errors import SimilarityError
 from search_ui.api import add_api
+from search_ui.api.build import build_router
 from search_ui.api.description import add_description, make_described_app
-from search_ui.build_api import build_router
-from search_ui.builds import Builder
-from search_ui.guard import is_needed
+from search_ui.building.builder import Builder
+from search_ui.serving.guard import is_needed
 from tests.fake_searcher import FakeSearcher, draw_pictures
 
 

@@ -29,12 +29,12 @@ from indexer.settings import Settings
 from indexer.study_results import StudyFolder
 from indexer.types import Order
 from models.pooling import Pooling
-from search_ui import jobs
 from search_ui.api import add_api
-from search_ui.builds import Builder
-from search_ui.guard import Guard
-from search_ui.job_folder import JobFolder, JobPlan, JobState
-from search_ui.job_lock import JobLock
+from search_ui.building.builder import Builder
+from search_ui.jobs import background
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState
+from search_ui.jobs.lock import JobLock
+from search_ui.serving.guard import Guard
 from tests.fake_searcher import FakeSearcher, draw_pictures
 
 HILLS = "/api/datasets/hills"
@@ -283,12 +283,12 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[JobPlan]:
     """What would have run: nothing is started."""
     started: list[JobPlan] = []
 
-    def note(_: jobs.Jobs, job: JobFolder, lock: int) -> None:  # noqa: ARG001
+    def note(_: background.Jobs, job: JobFolder, lock: int) -> None:  # noqa: ARG001
         plan = job.read_plan()
         assert plan is not None
         started.append(plan)
 
-    monkeypatch.setattr(jobs.Jobs, "_launch", note)
+    monkeypatch.setattr(background.Jobs, "_launch", note)
     return started
 
 

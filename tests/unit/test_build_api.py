@@ -20,13 +20,14 @@ from indexer.settings import Settings
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.progress import ProgressFile
 from models.registry import list_models
-from search_ui import archive_uploads, jobs
-from search_ui.archive_uploads import MOST_WAITING, harmless_name
-from search_ui.build_api import BODY_BYTES, build_router
-from search_ui.builds import Builder
-from search_ui.guard import Guard
-from search_ui.job_folder import JobFolder, JobPlan, JobState, JobStatus
-from search_ui.job_lock import JobLock
+from search_ui.api.build import BODY_BYTES, build_router
+from search_ui.building import archives
+from search_ui.building.archives import MOST_WAITING, harmless_name
+from search_ui.building.builder import Builder
+from search_ui.jobs import background
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus
+from search_ui.jobs.lock import JobLock
+from search_ui.serving.guard import Guard
 from tests.fake_searcher import FakeSearcher, draw_pictures
 
 Connect = Callable[..., TestClient]
@@ -51,12 +52,12 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[JobPlan]:
     """What would have run: nothing is started."""
     started: list[JobPlan] = []
 
-    def note(_: jobs.Jobs, job: JobFolder, lock: int) -> None:  # noqa: ARG001
+    def note(_: background.Jobs, job: JobFolder, lock: int) -> None:  # noqa: ARG001
         plan = job.read_plan()
         assert plan is not None
         started.append(plan)
 
-    monkeypatch.setattr(jobs.Jobs, "_launch", note)
+    monkeypatch.setattr(background.Jobs, "_launch", note)
     return started
 
 
@@ -138,7 +139,7 @@ def test_allowed_folders_are_named_without_their_paths(client: TestClient, pictu
 
 def test_options_need_no_torch() -> None:
     code = (
-        "import sys; from search_ui import build_options; build_options.architectures();"
+        "import sys; from search_ui.building import options; options.architectures();"
         "sys.exit('torch' in sys.modules)"
     )
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
@@ -397,7 +398,7 @@ def test_an_upload_larger_than_the_disk_is_refused_at_once(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        archive_uploads.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage()
+        archives.shutil, "disk_usage", lambda _: os.terminal_size((0, 0)) and _Usage()
     )
     assert "no room" in refusal(send(client, zipped()), 413)
 
@@ -452,7 +453,7 @@ def test_uploads_that_nobody_comes_back_for_make_room(
     waiting = {path.name for path in (tmp_path / "data" / "uploads").iterdir()}
     assert len(waiting) == MOST_WAITING
     assert tokens[-1] in waiting
-    monkeypatch.setattr(archive_uploads, "KEPT_SECONDS", -1)
+    monkeypatch.setattr(archives, "KEPT_SECONDS", -1)
     last = send(client, zipped()).json()["token"]
     assert [path.name for path in (tmp_path / "data" / "uploads").iterdir()] == [last]
 

@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from starlette.types import ASGIApp
 
 from indexer.settings import Credentials, Rates
-from search_ui import rate_limits
-from search_ui.guard import Guard, allowed_hosts
-from search_ui.rate_limits import RateLimits
-from search_ui.root_path import RootPath
+from search_ui.serving import rate_limits
+from search_ui.serving.guard import Guard, allowed_hosts
+from search_ui.serving.rate_limits import RateLimits
+from search_ui.serving.root_path import RootPath
 
 PASSWORD = Credentials("ann", "pä:ss")
 

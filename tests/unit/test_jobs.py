@@ -12,10 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from search_ui import job_lock
-from search_ui.job_folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
-from search_ui.job_lock import JobLock
-from search_ui.jobs import KEPT, Job, JobOverError, JobRunningError, Jobs, UnknownJobError
+from search_ui.jobs import lock as job_lock
+from search_ui.jobs.background import (
+    KEPT,
+    Job,
+    JobOverError,
+    JobRunningError,
+    Jobs,
+    UnknownJobError,
+)
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
+from search_ui.jobs.lock import JobLock
 
 PATIENCE_SECONDS = 20
 SLEEPER = "import time, pathlib, sys; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
@@ -135,8 +142,8 @@ def test_a_job_outlives_the_process_that_started_it(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from search_ui.job_folder import *
-from search_ui.jobs import Jobs
+from search_ui.jobs.folder import *
+from search_ui.jobs.background import Jobs
 jobs = Jobs(Path({str(tmp_path)!r}))
 job = jobs.new()
 step = JobStep(JobState.INDEXING, (sys.executable, "-c", {SLEEPER!r}, str(job.path / "runs")))

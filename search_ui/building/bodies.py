@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.types import Distance
-from search_ui.job_folder import JobState
+from search_ui.jobs.folder import JobState
 
 MAX_EPOCHS = 10_000
 MAX_MINUTES = 7 * 24 * 60

@@ -1,4 +1,4 @@
-"""Runs one job in a session of its own: ``python -m search_ui.job_runner FOLDER LOCK``.
+"""Runs one job in a session of its own: ``python -m search_ui.jobs.runner FOLDER LOCK``.
 
 The web server starts it and may then end: this process goes on, and writes down how it ended.
 """
@@ -13,7 +13,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from search_ui.job_folder import JobFolder, JobState, JobStatus, now
+from search_ui.jobs.folder import JobFolder, JobState, JobStatus, now
 
 _UNDONE = {
     JobState.WAITING: "Stopped before it began; nothing was changed.",

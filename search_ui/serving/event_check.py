@@ -25,7 +25,7 @@ class BadEventError(ValueError):
 class EventCheck:
     """ASGI middleware that refuses forged events.
 
-    The body is read whole: :class:`search_ui.guard.Guard` keeps it short.
+    The body is read whole: :class:`search_ui.serving.guard.Guard` keeps it short.
 
     Args:
         app: answers.

@@ -14,11 +14,11 @@ from fastapi.routing import APIRoute
 from models.errors import SimilarityError
 from search_ui.api.parameters import JobId
 from search_ui.api.refusals import refusals, without_folders
-from search_ui.archive_uploads import UploadError, UploadTooLargeError
-from search_ui.build_models import BuildOptions, BuildRequest, JobList, JobView, UploadReceived
-from search_ui.builds import Builder
-from search_ui.job_views import reconstructions as find_sheet
-from search_ui.jobs import JobOverError, JobRunningError, UnknownJobError
+from search_ui.building.archives import UploadError, UploadTooLargeError
+from search_ui.building.bodies import BuildOptions, BuildRequest, JobList, JobView, UploadReceived
+from search_ui.building.builder import Builder
+from search_ui.building.views import reconstructions as find_sheet
+from search_ui.jobs.background import JobOverError, JobRunningError, UnknownJobError
 from search_ui.media import ASK_AGAIN, NO_SCRIPTS, WEBP_PICTURE
 
 BODY_BYTES = 64_000

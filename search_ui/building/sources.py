@@ -11,8 +11,8 @@ from models.archives import archive_stem
 from models.errors import SimilarityError
 from models.sources import DEMO
 from models.sources.source import default_name
-from search_ui.archive_uploads import ArchiveUploads
-from search_ui.build_models import ArchiveSource, FolderSource, Source
+from search_ui.building.archives import ArchiveUploads
+from search_ui.building.bodies import ArchiveSource, FolderSource, Source
 
 MOST_SUBFOLDERS = 200
 

@@ -15,21 +15,21 @@ from indexer.settings import Settings
 from indexer.types import Distance
 from models.archives import SUFFIXES
 from models.checkpoint import DEFAULT_CHECKPOINT
-from search_ui import build_options
-from search_ui.archive_uploads import ArchiveUploads
-from search_ui.build_models import (
+from search_ui.building import options as choices
+from search_ui.building.archives import ArchiveUploads
+from search_ui.building.bodies import (
     BuildOptions,
     BuildRequest,
     FolderOption,
     TrainedModel,
     UploadOption,
 )
-from search_ui.build_options import TrainingPlan, plan_training
-from search_ui.build_sources import AllowedFolders, BadBuildError, ChosenSource, choose_source
-from search_ui.job_folder import JobFolder, JobPlan, JobState, JobStep, now
-from search_ui.job_views import JobViews
-from search_ui.jobs import PROGRAM, Job, JobRunningError, Jobs
-from search_ui.upkeep import Upkeep
+from search_ui.building.options import TrainingPlan, plan_training
+from search_ui.building.sources import AllowedFolders, BadBuildError, ChosenSource, choose_source
+from search_ui.building.views import JobViews
+from search_ui.jobs.background import PROGRAM, Job, JobRunningError, Jobs
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStep, now
+from search_ui.jobs.upkeep import Upkeep
 
 
 class Builder:
@@ -68,13 +68,13 @@ class Builder:
                 for name in self._folders.by_name
             ],
             upload=UploadOption(max_bytes=self.uploads.max_bytes, suffixes=list(SUFFIXES)),
-            models=list(build_options.MODELS),
-            architectures=list(build_options.architectures()),
-            weights=list(build_options.WEIGHTS),
-            colours=list(build_options.COLOUR_CHOICES),
-            distances=list(build_options.DISTANCES),
-            defaults=build_options.defaults(),
-            meanings=build_options.MEANINGS,
+            models=list(choices.MODELS),
+            architectures=list(choices.architectures()),
+            weights=list(choices.WEIGHTS),
+            colours=list(choices.COLOUR_CHOICES),
+            distances=list(choices.DISTANCES),
+            defaults=choices.defaults(),
+            meanings=choices.MEANINGS,
         )
 
     def start(self, asked: BuildRequest) -> Job:

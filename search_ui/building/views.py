@@ -11,10 +11,10 @@ from pathlib import Path
 from indexer.layout import DataFolder
 from models.checkpoint import RECONSTRUCTIONS_FILE
 from models.progress import CurvePoint, Progress, read_progress
-from search_ui.build_models import JobProgress, JobSummary, JobView, LossPoint
-from search_ui.build_sources import AllowedFolders
-from search_ui.job_folder import JobState
-from search_ui.jobs import PROGRAM, Job
+from search_ui.building.bodies import JobProgress, JobSummary, JobView, LossPoint
+from search_ui.building.sources import AllowedFolders
+from search_ui.jobs.background import PROGRAM, Job
+from search_ui.jobs.folder import JobState
 
 LOG_LINES = 200
 _LINE_LENGTH = 500

@@ -12,8 +12,8 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from models.errors import SimilarityError
 from models.pooling import Pooling
-from search_ui.job_folder import JobPlan, JobState, JobStep, now
-from search_ui.jobs import Job, Jobs
+from search_ui.jobs.background import Job, Jobs
+from search_ui.jobs.folder import JobPlan, JobState, JobStep, now
 
 
 class NotAllowedError(SimilarityError):

@@ -11,13 +11,13 @@ from models.checkpoint import DEFAULT_CHECKPOINT, read_info
 from models.pretrained import DEFAULT, NO_WEIGHTS
 from models.recipes import COLOURS, RECIPES, TrainSettings
 from models.registry import STUDY_IMAGE_SIZE, get_architecture, list_models
-from search_ui.build_models import (
+from search_ui.building.bodies import (
     ArchitectureOption,
     BuildDefaults,
     Choice,
     TrainedModel,
 )
-from search_ui.build_sources import BadBuildError
+from search_ui.building.sources import BadBuildError
 
 _RECIPE = next(iter(RECIPES.values()))
 _STUDY_EPOCHS = RECIPES["study"].epochs

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models.errors import SimilarityError
-from search_ui.job_folder import JobFolder, JobPlan, JobStatus
-from search_ui.job_lock import JobLock
-from search_ui.job_runner import stopped, vanished
+from search_ui.jobs.folder import JobFolder, JobPlan, JobStatus
+from search_ui.jobs.lock import JobLock
+from search_ui.jobs.runner import stopped, vanished
 
-PROGRAM = Path(__file__).resolve().parents[1]
+PROGRAM = Path(__file__).resolve().parents[2]
 """Folder of the packages and scripts."""
 KEPT = 10
 """Jobs that are remembered; older ones go when another starts."""
@@ -105,7 +105,7 @@ class Jobs:
         }
         with job.log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "search_ui.job_runner", str(job.path), str(lock)],
+                [sys.executable, "-m", "search_ui.jobs.runner", str(job.path), str(lock)],
                 cwd=PROGRAM,
                 env=environment,
                 stdin=subprocess.DEVNULL,

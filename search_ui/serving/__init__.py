@@ -1,0 +1,1 @@
+"""What stands between the network and the page: hosts, passwords, limits, headers, the socket."""
