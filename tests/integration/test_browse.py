@@ -13,6 +13,7 @@ from PIL import Image
 from indexer.errors import DatasetNotIndexedError, InvalidRequestError
 from indexer.failures import FailurePage
 from indexer.grouping import find_groups, store_groups
+from indexer.layout import DataFolder
 from indexer.schema import point_id
 from indexer.search import MAX_PAGE, Searcher
 from indexer.store import VectorStore
@@ -68,7 +69,7 @@ def test_a_page_shows_what_is_stored_of_each_image(
 
 @pytest.mark.usefixtures("mixed")
 def test_labels_and_groups_are_counted_and_their_images_are_shown(
-    run: Sync, searcher: Searcher, store: VectorStore
+    run: Sync, searcher: Searcher, store: VectorStore, data: Path
 ) -> None:
     run()
     assert searcher.labels("photos") == (
@@ -78,7 +79,8 @@ def test_labels_and_groups_are_counted_and_their_images_are_shown(
     )
     assert {one.format: one.images for one in searcher.formats("photos")} == {"JPEG": 1, "PNG": 12}
     assert searcher.groups("photos") == (GroupCount(None, 13),)
-    store_groups(store, find_groups(store, "photos", pooling=Pooling.MAXPOOL, count=2))
+    found = find_groups(store, "photos", pooling=Pooling.MAXPOOL, count=2)
+    store_groups(store, found, DataFolder(data))
     groups = searcher.groups("photos")
     assert [one.group for one in groups] == [1, 2]
     for where, images in (
