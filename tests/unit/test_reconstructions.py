@@ -67,6 +67,7 @@ def test_a_training_shows_what_it_learned_and_tells_how_far_it_is(
     files: list[ImageFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_run, "SHEET_SECONDS", 0.0)
+    monkeypatch.setattr("models.progress.INTERVAL", float("inf"))  # at the ends of epochs alone
     sheets: list[bytes] = []
     original = training_run.TrainingRun._show
 

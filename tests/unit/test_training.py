@@ -166,9 +166,11 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(
 KILLED = """
 import os, sys, pickle
 from pathlib import Path
+import torch
 from models.training import train
 from models.training_run import TrainingRun
-files, settings, out, step = pickle.load(open(sys.argv[1], "rb"))
+files, settings, out, step, threads = pickle.load(open(sys.argv[1], "rb"))
+torch.set_num_threads(threads)  # their number decides how sums are rounded
 original = TrainingRun._train_step
 count = 0
 def dying(self, *args):
@@ -191,7 +193,10 @@ def test_a_killed_and_resumed_training_ends_as_if_undisturbed(
     settings = replace(SMALL, scheduler=scheduler, epochs=4)
     whole = train(files, settings, tmp_path / "whole", progress=False)
     job = tmp_path / "job.pickle"
-    job.write_bytes(pickle.dumps((files, settings, tmp_path / "killed", 6)))  # in epoch 2 of 4
+    step = 6  # in epoch 2 of 4
+    job.write_bytes(
+        pickle.dumps((files, settings, tmp_path / "killed", step, torch.get_num_threads()))
+    )
     died = subprocess.run([sys.executable, "-c", KILLED, str(job)], check=False)
     assert died.returncode == -9
     resumed = train(files, settings, tmp_path / "killed", resume=True, progress=False)
