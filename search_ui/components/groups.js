@@ -304,6 +304,8 @@ const draw = async (params) => {
   const state = read(params);
   const keyboard = root.contains(document.activeElement)
     && document.activeElement.matches(":focus-visible");
+  // Whoever moves the slider goes on moving it; others go on from the new heading.
+  const held = document.activeElement?.id === "strictness" ? "#strictness" : "h2";
   if (root.dataset.show !== state.show) {
     root.replaceChildren(...head(state.show, "Loading"));
     root.dataset.show = state.show;
@@ -314,7 +316,7 @@ const draw = async (params) => {
     const drawn = await (state.show === "groups" ? drawGroups : drawDuplicates)(dataset, state);
     if (mine !== visit) return; // somebody went on before it came
     root.replaceChildren(...drawn.flat().filter(Boolean));
-    if (keyboard) root.querySelector("#strictness, h2")?.focus({ preventScroll: true });
+    if (keyboard) root.querySelector(held)?.focus({ preventScroll: true });
   } catch (error) {
     if (mine !== visit) return;
     const again = make("button", { type: "button", class: "button" }, "Try again");
