@@ -19,10 +19,10 @@ from pathlib import Path
 
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
-from scripts.benchmarks import encoders, index, int8, search, steps
+from scripts.benchmarks import encoders, index, int8, scale, search, steps
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = (index, steps, int8, encoders, search)
+BENCHMARKS = (index, steps, int8, encoders, search, scale)
 PACKAGES = ("torch", "onnxruntime", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
 
 
