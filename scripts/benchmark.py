@@ -19,10 +19,10 @@ from pathlib import Path
 
 from indexer.settings import calm_threads
 from models.errors import SimilarityError
-from scripts.benchmarks import encoders, index, int8, neighbours, search, steps, ui
+from scripts.benchmarks import encoders, index, int8, neighbours, scale, search, steps, ui
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = (index, steps, int8, encoders, search, neighbours, ui)
+BENCHMARKS = (index, steps, int8, encoders, search, neighbours, scale, ui)
 PACKAGES = ("torch", "onnxruntime", "numpy", "pillow", "qdrant-edge-py", "faiss-cpu", "gradio")
 
 
