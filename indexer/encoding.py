@@ -8,6 +8,7 @@ thread encodes batch after batch while the next is being read.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -212,14 +213,27 @@ def _ahead(
                 future.cancel()
 
 
+_uses = threading.Lock()
+_threads_before: list[int] = []
+"""Torch's number of threads before each use of :func:`one_thread_each` that is under way."""
+
+
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep torch from using several threads inside each of the workers."""
+    """Keep torch from using several threads inside each of the workers.
+
+    The last of several uses at once gives torch its threads back: each would find, and restore,
+    what another has set.
+    """
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    with _uses:
+        _threads_before.append(torch.get_num_threads())
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _uses:
+            before = _threads_before.pop()
+            if not _threads_before:
+                torch.set_num_threads(before)
