@@ -42,6 +42,8 @@ def test_an_endpoint_is_tried_by_keyboard(docs: Page) -> None:
     operation = docs.locator(".opblock", has_text="The published datasets, by name")
     operation.locator(".opblock-summary-control").focus()
     docs.keyboard.press("Enter")
+    # Shown when Swagger UI has resolved the operation; before, it cannot execute it.
+    expect(operation.locator(".responses-table").first).to_be_visible()
     operation.get_by_role("button", name="Execute").focus()
     docs.keyboard.press("Enter")
     expect(operation.locator(".live-responses-table .microlight").first).to_contain_text("hills")
