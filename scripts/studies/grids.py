@@ -8,7 +8,7 @@ from itertools import product
 
 from models.errors import TrainingError
 from models.recipes import LOSSES, SCHEDULERS, TrainSettings, get_recipe
-from scripts.studies.original import NAMED_BEST
+from scripts.studies.original import HITS, NAMED_BEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,55 @@ def _six() -> Grid:
     )  # fmt: skip
 
 
-GRIDS: Mapping[str, Callable[[], Grid]] = {"full": _full, "cpu": _cpu, "six": _six}
+FEW_IMAGES = 350
+"""Trained on in the grids of the table: 19 steps of 16 an epoch, 228 in all."""
+
+
+def _table(*, image_size: int) -> Iterator[Run]:
+    """The nine rows of the study's table on both its sets, then the two networks it left out.
+
+    Twelve epochs of few images, not few epochs of all: in three there is no restart and no
+    plateau, and rows that differ in their schedulers would hardly be different trainings.
+    """
+    base = TrainSettings(
+        arch="model1", image_size=image_size, epochs=12, batch_size=16, recipe="study"
+    )
+    least = replace(base, image_size=max(image_size, 128))
+    for dataset in STUDY_SETS:
+        for arch, scheduler in HITS:
+            sized = least if arch == "model6" else base
+            yield from _runs(
+                [arch], [dataset], sized, schedulers=[scheduler], training_images=FEW_IMAGES
+            )
+    yield from _runs(STUDY_ARCHS[:2], STUDY_SETS, base, training_images=FEW_IMAGES)
+
+
+def _table_64() -> Grid:
+    return _grid(
+        "table",
+        "the nine rows of the study's table, twelve epochs on 350 images at 64 px (model6: 128) in "
+        "batches of 16; model4 and model5 have latents of one cell there, so that max pool and "
+        "flatten are one; an hour of one core",
+        _table(image_size=64),
+    )
+
+
+def _table_128() -> Grid:
+    return _grid(
+        "table-128",
+        "the rows of `table` all at 128 px, where every latent has several cells; three to four "
+        "hours of one core",
+        _table(image_size=128),
+    )
+
+
+GRIDS: Mapping[str, Callable[[], Grid]] = {
+    "full": _full,
+    "cpu": _cpu,
+    "table-128": _table_128,
+    "table": _table_64,
+    "six": _six,
+}
 """Builders by name, largest first."""
 
 

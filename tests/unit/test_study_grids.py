@@ -68,8 +68,27 @@ def test_the_six_grid_trains_all_six_by_both_recipes_and_five_of_them_on_every_s
             assert archs >= set(STUDY_ARCHS[:5])
 
 
+@pytest.mark.parametrize("name", ["table", "table-128"])
+def test_the_table_grids_train_every_row_on_both_sets_with_schedulers_that_act(name: str) -> None:
+    runs = get_grid(name).runs
+    for dataset in STUDY_SETS:
+        here = [run for run in runs if run.dataset == dataset]
+        assert [(run.settings.arch, run.scheduler) for run in here][: len(HITS)] == list(HITS)
+        assert {run.settings.arch for run in here} == set(STUDY_ARCHS)
+    assert {run.settings.recipe for run in runs} == {"study"}
+    assert min(run.settings.epochs for run in runs) > 10  # of the longest restart
+
+
+def test_the_table_at_128_pixels_compares_all_rows_at_one_size() -> None:
+    small, large = get_grid("table").runs, get_grid("table-128").runs
+    assert {run.settings.image_size for run in large} == {128}
+    shared = {run.name for run in small} & {run.name for run in large}
+    assert shared == {run.name for run in small if run.settings.arch == "model6"}
+
+
 def test_an_unknown_grid_is_refused_by_name() -> None:
-    with pytest.raises(TrainingError, match="no grid 'nine'; choose from full, cpu, six"):
+    choices = "full, cpu, table-128, table, six"
+    with pytest.raises(TrainingError, match=f"no grid 'nine'; choose from {choices}"):
         get_grid("nine")
 
 
