@@ -135,8 +135,9 @@ def measured(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> I
     yield (
         f"`scripts/benchmark.py scale`: {sizes['maxpool']:,} and {sizes['flatten']:,} values, "
         f"{rows[0]['distance']}, synthetic vectors (clusters near a surface of few dimensions), "
-        f"payloads as long as real ones, the embedded store, {content['cores']} cores that had "
-        f"other work too, qdrant-edge {packages['qdrant-edge-py']}. Memory is the peak of what no "
+        f"payloads as long as real ones, the embedded store, {content['cores']} cores "
+        f"(load average {content['load_average']:.1f} as it began), "
+        f"qdrant-edge {packages['qdrant-edge-py']}. Memory is the peak of what no "
         "file backs; mapped files come on top and are given back when others need the memory. "
         "Seconds of one machine: judge by how they grow.\n"
     )

@@ -376,7 +376,12 @@ class _GrpcHandler(grpc.GenericRpcHandler):
 
 def _grpc_server(stand_in: StandIn) -> grpc.Server | None:
     """A server on the port after REST's, not started; None where that is taken."""
-    server = grpc.server(ThreadPoolExecutor(4), handlers=[_GrpcHandler(stand_in)])
+    # Qdrant sets no limit; gRPC's own is 4 MiB.
+    server = grpc.server(
+        ThreadPoolExecutor(4),
+        handlers=[_GrpcHandler(stand_in)],
+        options=[("grpc.max_receive_message_length", -1)],
+    )
     try:
         server.add_insecure_port(f"127.0.0.1:{stand_in.port + 1}")
     except RuntimeError:
