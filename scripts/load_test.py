@@ -184,7 +184,7 @@ async def look_around(client: httpx.AsyncClient, dataset: str | None) -> Wanted:
         files.append((f"sent.{media_type.partition('/')[2]}", original.content, media_type))
     events = (await client.get("/config")).json()["dependencies"]
     numbers = {event["api_name"]: event["id"] for event in events}
-    return Wanted(name, ids, files, images, numbers["page"], numbers["search_by_id"])
+    return Wanted(name, ids, files, images, numbers["search_by_id"])
 
 
 def megabytes(process: int) -> float:

@@ -29,7 +29,6 @@ class Wanted:
         ids: stored images.
         files: name, content and media type of pictures to send.
         images: how many the dataset has.
-        page_event: number of Gradio's event by which the page searches.
         client_event: of the one by which ``gradio_client`` searches by id.
     """
 
@@ -37,7 +36,6 @@ class Wanted:
     ids: Sequence[str]
     files: Sequence[tuple[str, bytes, str]]
     images: int
-    page_event: int
     client_event: int
 
 
@@ -50,13 +48,12 @@ class Tally:
 
 
 class Visitor:
-    """One visitor with a connection and a session of their own."""
+    """One visitor with a connection of their own."""
 
     def __init__(self, client: httpx.AsyncClient, wanted: Wanted, seed: int) -> None:
         self.client = client
         self.wanted = wanted
         self.random = random.Random(seed)
-        self.session = uuid4().hex
         self.actions: dict[str, Callable[[], Awaitable[None]]] = {
             "page: stored image": self.search_in_page,
             "page: upload": self.upload_to_page,
@@ -126,13 +123,7 @@ class Visitor:
         await self._ask_in_page({"dataset": self.wanted.dataset, "upload": place, "k": K})
 
     async def _ask_in_page(self, question: dict[str, Any]) -> None:
-        body = {
-            "data": [{**question, "ticket": 1}],
-            "fn_index": self.wanted.page_event,
-            "session_hash": self.session,
-        }
-        sent = self.client.post("/gradio_api/run/predict", json=body)
-        _check((await self._answer(sent))["data"][0])
+        _check(await self._answer(self.client.post("/api/board", json=question)))
 
     async def search_by_client(self) -> None:
         """Joins Gradio's queue and waits for what its stream tells, as ``gradio_client`` does."""

@@ -1,4 +1,4 @@
-"""Layout of the page and what happens on which event; nothing else."""
+"""Layout of the page; nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from indexer.search import Searcher
-from search_ui import components, handlers
+from search_ui import components
 from search_ui.client_api import add_client_api
 
 MAX_WAITING = 64
@@ -17,7 +17,6 @@ MAX_WAITING = 64
 SESSIONS_KEPT = 100
 UPLOADS_KEPT_SECONDS = 24 * 60 * 60
 
-_LOST = "() => similarity.answer(null)"
 _READY = "() => similarity.opened()"
 
 
@@ -54,11 +53,11 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
             components.header()
             with gr.Row(elem_id="view-search"):
                 with gr.Column(elem_id="side"):
-                    query = components.query_image()
+                    components.query_image()
                     components.pick_grid()
                     components.search_settings()
                 with gr.Column(elem_id="main"):
-                    board = components.result_board()
+                    components.result_board()
             with gr.Column(elem_id="view-browse", elem_classes="view"):
                 components.browse()
             with gr.Column(elem_id="view-groups", elem_classes="view"):
@@ -72,31 +71,8 @@ def build_page(searcher: Searcher, uploads: Path) -> gr.Blocks:
             with gr.Column(elem_id="view-help", elem_classes="view"):
                 components.help_page()
         page.load(None, js=_READY, api_visibility="private")
-        _bind_search(searcher, uploads, query, board)
         add_client_api(searcher, uploads)
     # The public endpoints wait in the queue; nobody gets past it.
     page.queue(max_size=MAX_WAITING, api_open=False)
     page.state_session_capacity = SESSIONS_KEPT
     return page
-
-
-def _bind_search(searcher: Searcher, uploads: Path, query: gr.HTML, board: gr.HTML) -> None:
-    """The one event of the search view: its payload is the whole question.
-
-    So while one search runs, only the latest of those that wait matters.
-    """
-
-    def search(payload: object) -> handlers.View:
-        return handlers.search(searcher, payload, uploads)
-
-    query.submit(
-        search,
-        inputs=query,
-        outputs=board,
-        trigger_mode="always_last",
-        # One request instead of three: nothing is told while a search runs.
-        queue=False,
-        show_progress="hidden",
-        api_name="page",
-        api_visibility="private",
-    ).failure(None, js=_LOST, api_visibility="private")

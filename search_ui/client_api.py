@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from indexer.search import Searcher
 from models.errors import SimilarityError
-from search_ui.api import told
+from search_ui.api.refusals import told
 from search_ui.api.search import Answer, by_content, by_id
 from search_ui.queries import BadQueryError, Question, StoredQuestion, what_is_wrong
 

@@ -17,7 +17,7 @@ from indexer.types import DatasetInfo, Distance, Hit, ImageDetails, ResultRow, S
 from models.errors import SimilarityError, UnreadableImageError
 from models.pooling import Pooling
 from search_ui.answers import answer
-from search_ui.api import told
+from search_ui.api.refusals import told
 from search_ui.media import file_name, media_url, thumb_url
 from search_ui.queries import (
     BadQueryError,
@@ -66,12 +66,10 @@ def search(searcher: Searcher, payload: object, uploads: Path) -> View:
         payload: the question, see :class:`search_ui.queries.PageQuestion`.
         uploads: folder of the uploaded files.
     """
-    ticket = payload.get("ticket") if isinstance(payload, dict) else None
     try:
-        board = _answered(searcher, parse_question(payload), uploads)
+        return _answered(searcher, parse_question(payload), uploads)
     except SimilarityError as error:
-        board = error_board(error)
-    return {**board, "ticket": ticket}
+        return error_board(error)
 
 
 def _answered(searcher: Searcher, question: PageQuestion, uploads: Path) -> View:

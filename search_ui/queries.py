@@ -1,6 +1,6 @@
 """Questions as a browser or a program sends them, checked here: nothing in them is trusted.
 
-The address of a search, the event that the page fires and the JSON of the API have the same fields:
+The address of a search, what the page asks with it and the JSON of the API have the same fields:
 those of :class:`Question`. A list may be given as one string, and ``crop`` as "l,t,r,b", as they
 stand in an address.
 """
@@ -139,13 +139,11 @@ class PageQuestion(Question):
         id: the stored image to search from.
         upload: the uploaded file to search from, relative to the folder of uploads.
         preview: the browser has no copy of the uploaded file to show.
-        ticket: comes back with the answer.
     """
 
     id: UUID | None = None
     upload: Text = ""
     preview: bool = False
-    ticket: int = 0
 
     def query(self, uploads: Path) -> Query:
         """The picture to search from.

@@ -42,7 +42,7 @@ async (start) => {
         image.decode().catch(() => null)));
     const pictures = performance.now();
     const asked = performance.getEntriesByType("resource")
-        .filter(({name}) => name.includes("/gradio_api/"));
+        .filter(({name}) => /\\/gradio_api\\/|\\/api\\/board/.test(name));
     return {
         rows, painted: shown - started, pictures: pictures - started,
         parts: {

@@ -15,8 +15,9 @@ from fastapi.responses import JSONResponse
 from indexer.errors import CollectionBusyError, DatasetNotIndexedError, PointNotFoundError
 from indexer.search import Searcher
 from indexer.study_results import StudyFolder
-from models.errors import SimilarityError, UnknownArchitectureError, UnreadableImageError
+from models.errors import SimilarityError, UnknownArchitectureError
 from search_ui.api.architectures import architectures_router
+from search_ui.api.board import board_router
 from search_ui.api.checkpoints import checkpoints_router
 from search_ui.api.datasets import datasets_router
 from search_ui.api.details import details_router
@@ -25,7 +26,7 @@ from search_ui.api.failures import failures_router
 from search_ui.api.groups import groups_router
 from search_ui.api.health import health_router
 from search_ui.api.images import images_router
-from search_ui.api.refusals import without_folders
+from search_ui.api.refusals import told
 from search_ui.api.search import search_router
 from search_ui.api.study import study_router
 from search_ui.building.builder import Builder
@@ -69,6 +70,7 @@ def add_api(
         groups_router(searcher, builder),
         duplicates_router(searcher),
         search_router(searcher, uploads),
+        board_router(searcher, uploads),
         architectures_router(),
         checkpoints_router(searcher),
         study_router(study),
@@ -90,10 +92,3 @@ def tell_what_is_wrong(_: Request, error: Exception) -> JSONResponse:
     """One line about the first value that is not as described."""
     assert isinstance(error, RequestValidationError)
     return JSONResponse({"detail": what_is_wrong(error.errors())}, 422)
-
-
-def told(error: Exception) -> str:
-    """The message of an expected error; file paths of the server stay on the server."""
-    message = error.reason if isinstance(error, UnreadableImageError) else str(error)
-    message = without_folders(message)
-    return message[:1].upper() + message[1:]

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.errors import UnreadableImageError
+
 
 class Refusal(BaseModel):
     """What is wrong, and what to do about it."""
@@ -38,6 +40,13 @@ _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/:;,'\"]+/)+")
 def without_folders(message: str) -> str:
     """``message`` with no more of the server's paths than the names of files."""
     return _FOLDERS.sub("", message)
+
+
+def told(error: Exception) -> str:
+    """The message of an expected error; file paths of the server stay on the server."""
+    message = error.reason if isinstance(error, UnreadableImageError) else str(error)
+    message = without_folders(message)
+    return message[:1].upper() + message[1:]
 
 
 def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:

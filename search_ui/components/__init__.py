@@ -31,12 +31,10 @@ def header() -> gr.HTML:
 
 
 def query_image() -> gr.HTML:
-    """The current query: drop, paste or choose a picture; ``submit`` fires with every new one.
+    """The current query: drop, paste or choose a picture, which Gradio takes in.
 
-    Its value comes from the browser and is as trustworthy as that: it may hold any path. It is
-    handed on unopened, for :func:`search_ui.queries.parse_query` to check. The preview is drawn
-    from the visitor's own file, or comes with the answer where a browser cannot show that, so
-    nothing that was uploaded is ever served.
+    The preview is drawn from the visitor's own file, or comes with the answer where a browser
+    cannot show that, so nothing that was uploaded is ever served.
     """
     return _scripted("query_image")
 

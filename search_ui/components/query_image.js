@@ -1,5 +1,5 @@
 const {
-  element: make, icon, picture, ask, busy, hasPicture, pictureOf, payload, onQuestion, onAnswer,
+  element: make, icon, picture, ask, busy, hasPicture, pictureOf, onQuestion, onAnswer,
 } = similarity;
 const MAX_MEGABYTES = 50;
 const root = element.querySelector(".drawn");
@@ -94,11 +94,5 @@ draw(null);
 onQuestion((question) => {
   problem.textContent = "";
   draw(question);
-  if (!hasPicture(question)) return;
-  similarity.ready.then(() => {
-    if (question !== similarity.question()) return;
-    props.value = payload();
-    trigger("submit");
-  });
 });
 onAnswer(() => draw(similarity.question()));

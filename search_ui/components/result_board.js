@@ -161,11 +161,6 @@ const waiting = () => [
     make("span"))),
 ];
 
-const SILENCE = {
-  state: "error", title: "The server does not answer", again: true,
-  message: "It may have stopped, or the connection is gone.",
-};
-
 const start = async (dataset) => {
   const shown = make("div", { class: "start" },
     make("h2", { tabindex: "-1" }, "Find pictures that look alike"),
@@ -201,9 +196,9 @@ const show = (state, ...content) => {
 let shownPicture;
 const drawAnswer = (value) => {
   const question = similarity.question();
-  board = value?.state === "results" ? value : null;
+  board = value.state === "results" ? value : null;
   if (!board) {
-    show("error", failure(question, value ?? SILENCE));
+    show("error", failure(question, value));
     return;
   }
   const samePicture = board.query.title === shownPicture;
@@ -277,6 +272,5 @@ root.addEventListener("keydown", (event) => {
   to.scrollIntoView({ block: "nearest", inline: "nearest" });
 });
 
-watch("value", () => similarity.answer(props.value));
 onAnswer(drawAnswer);
 onQuestion(drawQuestion);

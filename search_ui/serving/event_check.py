@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-EVENTS = frozenset({"/gradio_api/queue/join", "/gradio_api/run/predict"})
-"""Where events come in: those that queue, and those that do not."""
+EVENTS = "/gradio_api/queue/join"
+"""Where events come in."""
 
 
 class BadEventError(ValueError):
@@ -39,7 +39,7 @@ class EventCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a refusal, or pass on."""
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or path not in EVENTS:
+        if scope["type"] != "http" or path != EVENTS:
             await self.app(scope, receive, send)
             return
         try:

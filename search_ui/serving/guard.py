@@ -32,9 +32,9 @@ _ROUTES = re.compile(
     | /api/checkpoints(/[\w-]+(/reconstructions)?)?
     | /api/datasets(/[^/]+(/sample | /images(/[^/]+)?)?)?
     | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
-    | /api/search(/upload)?
+    | /api/(board | search(/upload)?)
     | /gradio_api/(
-        queue/(join|data) | run/predict | upload | upload_progress | heartbeat/\w+ | info/?
+        queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/?
         | theme\.css | startup-events | app_id/? | cancel | reset/?
       )
     """,

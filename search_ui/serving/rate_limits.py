@@ -18,7 +18,7 @@ from indexer.settings import Rates
 IPV6_NETWORK = 64
 """Prefix that counts as one address: whoever has one IPv6 address has them all."""
 
-_SEARCH = re.compile(r"/api/search(/upload)?|/gradio_api/(queue/join|run/predict)")
+_SEARCH = re.compile(r"/api/(board|search(/upload)?)|/gradio_api/queue/join")
 _UPLOAD = re.compile(r"/api/uploads|/gradio_api/upload")
 _JOB = re.compile(r"/api/build|/api/datasets/[^/]+/(groups|failures/retry)")
 

@@ -117,18 +117,11 @@ window.similarity ??= (() => {
     return made;
   };
 
-  // Gradio hears no event before it has set up all of its components.
-  let opened;
-  const ready = new Promise((done) => {
-    opened = () => {
-      document.documentElement.dataset.ready = "1";
-      done();
-    };
-  });
+  // Gradio has set up all of its components.
+  const opened = () => { document.documentElement.dataset.ready = "1"; };
 
   return {
     views: window.similarityViews,
-    element, icon, picture, notice, copyButton, command, firstCommands, unindexed, dialog, busy, ready,
-    opened,
+    element, icon, picture, notice, copyButton, command, firstCommands, unindexed, dialog, busy, opened,
   };
 })();

@@ -1,12 +1,16 @@
 // The question that the search view is at. It is the view's address, so that every search can be
 // shared and the browser's back button walks the questions; and it is what the server is asked.
 Object.assign(window.similarity, (() => {
-  const { element, picture, route, go, view, chosen, busy } = window.similarity;
+  const { element, picture, route, go, view, chosen, busy, api } = window.similarity;
   const ONE = ["dataset", "id", "upload", "crop", "k", "min_side"];
   const MANY = ["pooling", "distance", "label", "format"];
   const FILTERS = ["label", "format", "min_side"];
   const LONGEST_TRAIL = 8;
-  const PATIENCE_MS = 2000;
+  const REFUSED = { state: "error", title: "The search did not go through", again: true };
+  const SILENCE = {
+    state: "error", title: "The server does not answer", again: true,
+    message: "It may have stopped, or the connection is gone.",
+  };
   const listeners = [];
   const answerListeners = [];
   // The questions so far, the current one last, one for each picture or part of a picture.
@@ -15,8 +19,9 @@ Object.assign(window.similarity, (() => {
   const pictures = new Map();
   let current = null;
   let shown = null;
-  let ticket = 0;
-  let answered = 0;
+  let searching = false;
+  // The current question's, once it is there: it may be before there is anything to show it.
+  let latest = null;
 
   const read = (params) => {
     const question = {};
@@ -84,33 +89,40 @@ Object.assign(window.similarity, (() => {
     tell();
   };
   const tell = () => {
-    ticket += 1;
-    busy(hasPicture(current));
+    latest = null;
+    if (hasPicture(current)) search();
+    else busy(false);
     listeners.forEach((listener) => listener(current));
-    if (hasPicture(current)) watchOver(ticket);
   };
 
-  // Gradio does not tell when it cannot reach the server.
-  const watchOver = (waiting) => setTimeout(async () => {
-    if (waiting !== ticket || answered === waiting) return;
-    const alive = await fetch("healthz").then(({ ok }) => ok, () => false);
-    if (alive) watchOver(waiting);
-    else if (waiting === ticket) answer(null);
-  }, PATIENCE_MS);
+  // One search at a time. Of the questions that come meanwhile only the last is of interest.
+  const search = async () => {
+    busy(true);
+    if (searching) return;
+    searching = true;
+    let asked, board;
+    do {
+      asked = current;
+      board = await answerTo(asked);
+    } while (asked !== current && hasPicture(current));
+    searching = false;
+    if (asked === current) answer(board);
+  };
 
-  // What the server is sent: the question, and whether it should send the picture along.
-  const payload = () => ({
-    ...current, ticket, preview: Boolean(current.upload) && !pictureOf(current).thumb,
-  });
+  // The server is sent the question, and whether it should send the picture along.
+  const answerTo = (question) => {
+    const preview = Boolean(question.upload) && !pictureOf(question).thumb;
+    return api("board", {
+      method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ ...question, preview }),
+    }).catch(({ status, message }) => status ? { ...REFUSED, message } : SILENCE);
+  };
 
-  // An answer, or null when there will be none. Only the last question's is of interest.
   const answer = (board) => {
-    if (board && board.ticket !== ticket) return;
-    answered = ticket;
     busy(false);
-    if (!hasPicture(current)) return;
-    trail.at(-1).failed = board?.state !== "results";
-    if (board?.query) {
+    latest = board;
+    trail.at(-1).failed = board.state !== "results";
+    if (board.query) {
       const { title, thumb, label, original } = board.query;
       const known = { name: title, label, original };
       remember(current, thumb ? { ...known, thumb } : known);
@@ -131,11 +143,14 @@ Object.assign(window.similarity, (() => {
     listeners.push(listener);
     if (current) listener(current);
   };
-  const onAnswer = (listener) => answerListeners.push(listener);
+  const onAnswer = (listener) => {
+    answerListeners.push(listener);
+    if (latest) listener(latest);
+  };
 
   view("search", show, { keep });
   return {
-    FILTERS, ask, back, pick, again: tell, trail, hasPicture, pictureOf, payload, answer,
+    FILTERS, ask, back, pick, again: tell, trail, hasPicture, pictureOf,
     question: () => current, onQuestion, onAnswer,
   };
 })());

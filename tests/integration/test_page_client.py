@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from scripts.page_server import served_in_thread
+from search_ui import blocks
+from search_ui.app import make_app
 from search_ui.environment import upload_folder
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
-from tests.integration.test_page_security import FILE_META, fire
+from tests.integration.test_page_security import FILE_META
 from tests.page_server import GRADIO_WARNS, served
 
 pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+
+
+def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
+    """What the event answers: ``{"success", "output"}``."""
+    session = uuid4().hex
+    body = {"data": data, "fn_index": event, "session_hash": session}
+    page.post("/gradio_api/queue/join", json=body).raise_for_status()
+    url = f"/gradio_api/queue/data?session_hash={session}"
+    with page.stream("GET", url) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data:"):
+                message: dict[str, Any] = json.loads(line[5:])
+                if message["msg"] == "process_completed":
+                    return message
+    raise AssertionError("no answer")
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +155,22 @@ def test_a_file_that_was_not_uploaded_is_refused(
         answer = fire(page, event, [None, "hills", {"path": str(photo), "meta": FILE_META}])
         assert not answer["success"]
         assert set(upload_folder().rglob("*")) == before
+
+
+def test_callers_leave_no_more_behind_than_is_kept(
+    searcher: FakeSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "SESSIONS_KEPT", 3)
+    made: list[FastAPI] = []
+    with (
+        served_in_thread(lambda: made.append(make_app(searcher)) or made[0]) as url,
+        httpx.Client(base_url=url, timeout=20, trust_env=False) as caller,
+    ):
+        events = caller.get("/config").json()["dependencies"]
+        event = next(event["id"] for event in events if event["api_name"] == "search_by_id")
+        point = str(next(iter(searcher.files)))
+        for _ in range(6):
+            assert fire(caller, event, ["hills", point, {}])["success"]
+        holders = [getattr(route, "app", None) for route in made[0].routes]
+        (state,) = [holder.state_holder for holder in holders if hasattr(holder, "state_holder")]
+        assert len(state.session_data) == 3

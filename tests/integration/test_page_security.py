@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import socket
@@ -15,14 +14,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from PIL import Image
 
 from indexer.settings import Credentials, Serving
 from models.formats import readable_formats
-from scripts.page_server import served_in_thread
-from search_ui import blocks
-from search_ui.app import make_app
 from search_ui.environment import upload_folder
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.image_files import avif, heic
@@ -54,20 +49,6 @@ def page(searcher: FakeSearcher) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def search_event(page: httpx.Client) -> int:
-    """Number of the event that a new query fires."""
-    config = page.get("/config").json()
-    query = next(
-        c["id"] for c in config["components"] if c["props"].get("elem_id") == "query-image"
-    )
-    return next(
-        index
-        for index, event in enumerate(config["dependencies"])
-        if [query, "submit"] in event["targets"]
-    )
-
-
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
     """A picture on the server that nobody uploaded."""
@@ -77,37 +58,11 @@ def secret(tmp_path: Path) -> Path:
     return file
 
 
-def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
-    """What the event answers: ``{"success", "output"}``."""
-    session = uuid4().hex
-    body = {"data": data, "fn_index": event, "session_hash": session}
-    page.post("/gradio_api/queue/join", json=body).raise_for_status()
-    url = f"/gradio_api/queue/data?session_hash={session}"
-    with page.stream("GET", url) as answer:
-        for line in answer.iter_lines():
-            if line.startswith("data:"):
-                message: dict[str, Any] = json.loads(line[5:])
-                if message["msg"] == "process_completed":
-                    return message
-    raise AssertionError("no answer")
-
-
-def run(page: httpx.Client, event: int, data: list[Any]) -> list[Any] | None:
-    """What the event answers to a request past the queue, as the page sends it."""
-    body = {"data": data, "fn_index": event, "session_hash": uuid4().hex}
-    answer = page.post("/gradio_api/run/predict", json=body)
-    output: list[Any] | None = answer.json()["data"] if answer.status_code == 200 else None
-    return output
-
-
-def board(page: httpx.Client, event: int, question: Any) -> Any:
-    """The board after asking; None when the request was refused before it got there."""
+def board(page: httpx.Client, question: Any) -> Any:
+    """What the page is shown after asking."""
     if isinstance(question, dict):
         question = {"dataset": "hills", **question}
-    queued = fire(page, event, [question])
-    answer = run(page, event, [question])
-    assert (answer is not None) == queued["success"]
-    return answer[0] if answer else None
+    return page.post("/api/board", json=question).json()
 
 
 def upload(page: httpx.Client, name: str, content: bytes) -> str:
@@ -132,30 +87,26 @@ def media(searcher: FakeSearcher, suffix: str, kind: str) -> str:
     return f"/media/hills/{point}/{kind}"
 
 
-def test_an_uploaded_picture_is_searched(page: httpx.Client, search_event: int) -> None:
+def test_an_uploaded_picture_is_searched(page: httpx.Client) -> None:
     path = upload(page, "mine.png", png(draw_hills(0.2, 3)))
-    shown = board(page, search_event, {"upload": place(path)})
+    shown = board(page, {"upload": place(path)})
     assert (shown["state"], shown["query"]["title"]) == ("results", "mine.png")
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": FILE_META}, {"meta": {"_type": "x"}}])
 def test_a_file_that_was_not_uploaded_is_refused(
-    page: httpx.Client, search_event: int, secret: Path, meta: dict[str, Any]
+    page: httpx.Client, secret: Path, meta: dict[str, Any]
 ) -> None:
     outside = os.path.relpath(secret, upload_folder())
     for question in ({"path": str(secret), **meta}, {"upload": str(secret)}, {"upload": outside}):
-        answer = board(page, search_event, question)
-        assert answer is None or answer["state"] == "error"
+        assert board(page, question)["state"] == "error"
 
 
-def test_a_file_cannot_be_smuggled_into_the_upload_folder(
-    page: httpx.Client, search_event: int, secret: Path
-) -> None:
+def test_a_file_cannot_be_smuggled_into_the_upload_folder(page: httpx.Client, secret: Path) -> None:
     before = set(upload_folder().rglob("*"))
     file = {"path": str(secret), "meta": FILE_META}
     for question in (file, {"upload": file}, {"deep": [file]}):
-        fire(page, search_event, [question])
-        run(page, search_event, [question])
+        board(page, question)
     assert set(upload_folder().rglob("*")) == before
 
 
@@ -178,50 +129,42 @@ def test_a_file_cannot_be_smuggled_into_the_upload_folder(
     ],
 )
 def test_forged_events_are_refused(
-    page: httpx.Client, searcher: FakeSearcher, search_event: int, question: Any
+    page: httpx.Client, searcher: FakeSearcher, question: Any
 ) -> None:
     if isinstance(question, dict):
         question = {"id": str(next(iter(searcher.files))), **question}
-    answer = board(page, search_event, question)
-    assert answer is None or answer["state"] == "error"
+    answer = board(page, question)
+    assert answer["state"] == "error"
     assert "Traceback" not in repr(answer)
     assert "root:" not in repr(answer)
 
 
-def test_nobody_gets_past_the_queue_to_the_public_endpoints(page: httpx.Client) -> None:
+def test_nobody_gets_past_the_queue(page: httpx.Client) -> None:
     events = page.get("/config").json()["dependencies"]
-    queued = [number for number, one in enumerate(events) if one["queue"] and one["backend_fn"]]
-    assert queued
-    for number in queued:
+    for number, _ in enumerate(events):
         body = {"data": [None, "hills", {}], "fn_index": number, "session_hash": uuid4().hex}
         assert page.post("/gradio_api/run/predict", json=body).status_code == 404
 
 
-def test_a_text_file_called_jpg_is_refused_with_a_friendly_line(
-    page: httpx.Client, search_event: int
-) -> None:
+def test_a_text_file_called_jpg_is_refused_with_a_friendly_line(page: httpx.Client) -> None:
     path = upload(page, "notes.jpg", b"dear diary")
-    answer = board(page, search_event, {"upload": place(path)})
+    answer = board(page, {"upload": place(path)})
     assert answer["title"] == "That picture cannot be read"
     assert path not in repr(answer)
 
 
-def test_a_144_megapixel_bomb_is_refused_with_a_friendly_line(
-    page: httpx.Client, search_event: int
-) -> None:
+def test_a_144_megapixel_bomb_is_refused_with_a_friendly_line(page: httpx.Client) -> None:
     path = upload(page, "bomb.png", png(Image.new("1", (12_000, 12_000))))
-    answer = board(page, search_event, {"upload": place(path)})
+    answer = board(page, {"upload": place(path)})
     assert answer["message"].startswith(
         "Too large: 12000 x 12000 px is 144 megapixels, the limit is 64."
     )
 
 
-def test_a_preview_comes_with_the_answer_where_browsers_have_none(
-    page: httpx.Client, search_event: int
-) -> None:
+def test_a_preview_comes_with_the_answer_where_browsers_have_none(page: httpx.Client) -> None:
     for name, content, has_preview in (("a.heic", heic(6)(), True), ("a.avif", avif(), False)):
         path = upload(page, name, content)
-        query = board(page, search_event, {"upload": place(path)})["query"]
+        query = board(page, {"upload": place(path)})["query"]
         assert ("thumb" in query) == has_preview
         if has_preview:
             kind, data = query["thumb"].split(",")
@@ -326,25 +269,6 @@ def test_the_page_names_no_path_of_the_server(page: httpx.Client, searcher: Fake
     told = page.get("/").text + page.get("/config").text
     assert str(searcher.folder) not in told
     assert str(upload_folder()) not in told
-
-
-def test_visits_leave_no_more_behind_than_is_kept(
-    searcher: FakeSearcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(blocks, "SESSIONS_KEPT", 3)
-    made: list[FastAPI] = []
-    with (
-        served_in_thread(lambda: made.append(make_app(searcher)) or made[0]) as url,
-        httpx.Client(base_url=url, timeout=20, trust_env=False) as page,
-    ):
-        config = page.get("/config").json()
-        event = next(event["id"] for event in config["dependencies"] if event["api_name"] == "page")
-        point = str(next(iter(searcher.files)))
-        for _ in range(6):
-            assert board(page, event, {"id": point})["state"] == "results"
-        holders = [getattr(route, "app", None) for route in made[0].routes]
-        (state,) = [holder.state_holder for holder in holders if hasattr(holder, "state_holder")]
-        assert len(state.session_data) == 3
 
 
 def test_text_is_compressed_and_pictures_are_not(

@@ -192,13 +192,6 @@ def test_every_hit_tells_in_how_many_rows_it_is(searcher: FakeSearcher, uploads:
         assert [hit["rows"] for hit in row["hits"]] == [ids.count(h["id"]) for h in row["hits"]]
 
 
-def test_an_answer_carries_the_ticket_of_its_question(
-    searcher: FakeSearcher, uploads: Path
-) -> None:
-    assert ask(searcher, stored(searcher), uploads, ticket=7)["ticket"] == 7
-    assert ask(searcher, {}, uploads, ticket=8)["ticket"] == 8
-
-
 def test_a_preview_comes_only_where_the_browser_has_no_picture(
     searcher: FakeSearcher, uploads: Path
 ) -> None:
