@@ -19,6 +19,7 @@ from models.encoder import Encoder
 from models.pixels import load_pixels
 from models.pooling import STANDARD, Pooling
 from models.preprocess import Preprocess
+from models.recipes import PRECISIONS
 from models.sources import ImageFile, Source, open_source
 from models.training import train
 from scripts.studies.evidence import untrained
@@ -46,6 +47,7 @@ class Laboratory:
         results: folder of the results.
         work: folder for unpacked archives and for checkpoints while they are trained.
         device: as :func:`models.device.choose_device` takes it.
+        amp: mixed precision of the trainings, one of PRECISIONS.
         progress: show progress on stderr.
     """
 
@@ -53,6 +55,7 @@ class Laboratory:
     results: Path
     work: Path
     device: str = "auto"
+    amp: str = PRECISIONS[0]
     progress: bool = True
 
     def result_file(self, name: str) -> Path:
@@ -143,6 +146,7 @@ def _measure(run: Run, searched: Searched, laboratory: Laboratory) -> Measured:
         checkpoint,
         whitened_size=0,
         device=laboratory.device,
+        amp=laboratory.amp,
         resume=True,
         progress=laboratory.progress,
     )
@@ -153,7 +157,10 @@ def _measure(run: Run, searched: Searched, laboratory: Laboratory) -> Measured:
     vectors = {str(pooling): pooling.apply(latents).numpy() for pooling in STANDARD}
     pairs = searched.judge(vectors)
     content = {
-        "settings": asdict(replace(run.settings, scheduler=run.scheduler)),
+        "settings": {
+            **asdict(replace(run.settings, scheduler=run.scheduler)),
+            **report.computed,
+        },
         "images": report.checkpoint.training["images"],
         "latent": list(latents.shape[1:]),
         "history": [asdict(record) for record in report.history],

@@ -65,6 +65,8 @@ def test_a_run_leaves_its_own_result_and_those_it_has_to_beat(
     assert written == [RUN.name, untrained(RUN).name, "photos-colours", "photos-pixels"]
     content = read(here, RUN.name)
     assert content["settings"]["scheduler"] == "none"
+    assert content["settings"]["amp"] == "off"
+    assert content["settings"]["processes"] == 1
     assert content["images"] == {"training": 8, "validation": 2}
     assert [record["epoch"] for record in content["history"]] == [1, 2, 3]
     assert content["torch"]
@@ -153,6 +155,16 @@ def test_a_killed_and_resumed_run_gives_the_figures_of_an_undisturbed_one(
     assert before == 4
     assert len(counted) == 4  # the first epoch is not trained again
     assert timeless(read(killed, run.name)) == timeless(read(whole, run.name))
+
+
+def test_a_run_says_in_which_precision_it_was_trained(
+    laboratory: Callable[[str], Laboratory],
+) -> None:
+    mixed, full = replace(laboratory("a"), amp="bf16"), laboratory("b")
+    run_all(mixed, RUN)
+    run_all(full, RUN)
+    assert read(mixed, RUN.name)["settings"]["amp"] == "bf16"
+    assert read(mixed, RUN.name)["history"] != read(full, RUN.name)["history"]
 
 
 def test_an_image_that_cannot_be_read_is_an_error_not_a_smaller_set(
