@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from indexer.study_results import COLOURS, PIXELS, PairResult, floor_name
+from indexer.study_results import COLOURS, PIXELS, PairResult, Row, floor_name
 from models.baselines import RAW_SIDE, colour_layout_histogram, raw_pixels
 from models.encoder import Encoder
 from models.pixels import load_pixels
@@ -23,10 +23,11 @@ from models.recipes import PRECISIONS
 from models.sources import ImageFile, Source, open_source
 from models.training import train
 from scripts.studies.evidence import untrained
+from scripts.studies.examples import find_examples
 from scripts.studies.grids import DATA_SETS, Run
 from scripts.studies.judging import judge_pairs
 from scripts.studies.results import machine_facts, write_json
-from scripts.studies.spectrum import effective_rank
+from scripts.studies.spectrum import SHOWN_DIRECTIONS, effective_rank, spectrum
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,6 +99,11 @@ class Searched:
         """Every pair of ``vectors``, which are in the order of ``files``."""
         return judge_pairs(vectors, [file.label for file in self.files])
 
+    def examples(self, vectors: Mapping[str, Vector]) -> list[Row]:
+        """What a few queries find."""
+        labels = [str(file.label) for file in self.files]
+        return find_examples(vectors, labels, [str(file.relative_path) for file in self.files])
+
 
 def carry_out(
     runs: Sequence[Run], laboratory: Laboratory, *, report: Callable[[str], None]
@@ -156,6 +162,7 @@ def _measure(run: Run, searched: Searched, laboratory: Laboratory) -> Measured:
     encoded = perf_counter()
     vectors = {str(pooling): pooling.apply(latents).numpy() for pooling in STANDARD}
     pairs = searched.judge(vectors)
+    shares = spectrum(vectors[Pooling.FLATTEN])
     content = {
         "settings": {
             **asdict(replace(run.settings, scheduler=run.scheduler)),
@@ -166,7 +173,9 @@ def _measure(run: Run, searched: Searched, laboratory: Laboratory) -> Measured:
         "history": [asdict(record) for record in report.history],
         "best_epoch": report.best_epoch,
         "dead_channels": (latents == 0).all(dim=3).all(dim=2).all(dim=0).float().mean().item(),
-        "effective_rank": effective_rank(vectors[Pooling.FLATTEN]),
+        "effective_rank": effective_rank(shares),
+        "spectrum": [round(share, 6) for share in shares[:SHOWN_DIRECTIONS].tolist()],
+        "examples": searched.examples(vectors),
         "seconds": {"train": report.seconds, "encode": encoded - started},
         **_judged(pairs),
     }
