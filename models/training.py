@@ -34,7 +34,8 @@ from models.recipes import PRECISIONS, TrainSettings, get_recipe
 from models.reconstructions import write_sheet
 from models.registry import get_architecture
 from models.sources import ImageFile
-from models.training_run import EpochRecord, TrainingRun, fits_words
+from models.training_run import TrainingRun, fits_words
+from models.training_state import EpochRecord
 from models.training_team import Team
 from models.whitening import Whitening, fit_whitening, sample_for_fit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
@@ -27,7 +27,8 @@ from models.recipes import TrainSettings, get_recipe
 from models.reconstructions import SHOWN, remove_sheet, write_sheet
 from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
-from models.training_state import ResumeFile, identity
+from models.training_share import split
+from models.training_state import EpochRecord, ResumeFile, identity
 from models.training_team import Team
 from models.word_fitting import fit_words, has_words
 
@@ -36,45 +37,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VALIDATION_SHARE = 0.15
-"""85 : 15, as in the study."""
 DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
 SHEET_SECONDS = 15.0
 """Between two sheets of reconstructions during training, at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One epoch's figures. Losses are means per image.
-
-    Attributes:
-        epoch: from 1.
-        train_loss, validation_loss: what is minimised.
-        reconstruction, contrastive: its parts, on the validation part, before weighting.
-        dead_channels: share of the latent channels that are zero everywhere on all of the
-            validation part: they carry nothing.
-        lr: learning rate of this epoch.
-        seconds: wall time.
-    """
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    reconstruction: float
-    contrastive: float
-    dead_channels: float
-    lr: float
-    seconds: float
-
-
-def split(count: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of the training and of the validation part, 85 : 15, both at least one of two."""
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    held_out = min(max(round(count * VALIDATION_SHARE), 1), max(count - 1, 0))
-    return order[held_out:], order[:held_out]
 
 
 def fits_words(settings: TrainSettings) -> bool:
@@ -138,6 +106,7 @@ class TrainingRun:
                 team=team,
                 fixed_encoder=self._words is not None,
             ).to(self._device)
+        self._learner: nn.Module = self._objective
         self._plan(settings.epochs)
 
     @property

@@ -1,10 +1,14 @@
-"""Which images of a step are whose, where several processes train one model."""
+"""Which images are for training, and which of a step are whose where several processes train."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+VALIDATION_SHARE = 0.15
+"""85 : 15, as in the study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,10 @@ class Share:
     def weight(self) -> float:
         """Of its mean in the mean over the step."""
         return self.count / self.images
+
+
+def split(count: int, *, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of the training and of the validation part, 85 : 15, both at least one of two."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    held_out = min(max(round(count * VALIDATION_SHARE), 1), max(count - 1, 0))
+    return order[held_out:], order[:held_out]

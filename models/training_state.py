@@ -1,10 +1,11 @@
-"""What an interrupted training needs to go on: one file beside its checkpoint."""
+"""What a training has come to, and what it needs to go on: one file beside its checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,30 @@ from models.sources import ImageFile
 RESUME_FILE = "resume.pt"
 BEFORE: Mapping[str, object] = {"amp": "off", "processes": 1}
 """How files were made that do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch's figures. Losses are means per image.
+
+    Attributes:
+        epoch: from 1.
+        train_loss, validation_loss: what is minimised.
+        reconstruction, contrastive: its parts, on the validation part, before weighting.
+        dead_channels: share of the latent channels that are zero everywhere on all of the
+            validation part: they carry nothing.
+        lr: learning rate of this epoch.
+        seconds: wall time.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    reconstruction: float
+    contrastive: float
+    dead_channels: float
+    lr: float
+    seconds: float
 
 
 class ResumeFile:

@@ -46,3 +46,9 @@ REPORTED_PARAMETERS: Mapping[str, tuple[int, int]] = {
     "model6": (8_630_400, 8_629_379),
 }
 """Of encoder and decoder; it did not publish its first two networks."""
+
+REPORTED_SETS: Mapping[str, tuple[str, int]] = {
+    "wildcats": ("six kinds of wild animals, faces", 4_738),
+    "artstyles7": ("paintings and drawings by fifty artists", 8_355),
+}
+"""Its two sets and their numbers of images, by the name of what stands for them here."""

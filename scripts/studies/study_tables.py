@@ -9,8 +9,14 @@ from indexer.study_results import COLOURS, PIXELS, PRECISION, PairResult, Result
 from models.registry import STUDY_IMAGE_SIZE, get_architecture
 from scripts.studies.conclusions import Candidate, by_recipe, candidates
 from scripts.studies.evidence import Evidence
-from scripts.studies.grids import STUDY_ARCHS, STUDY_SETS, Grid
-from scripts.studies.original import HITS, PAIRS, REPORTED_LOSSES, REPORTED_PARAMETERS
+from scripts.studies.grids import DATA_SETS, STUDY_ARCHS, STUDY_SETS, Grid
+from scripts.studies.original import (
+    HITS,
+    PAIRS,
+    REPORTED_LOSSES,
+    REPORTED_PARAMETERS,
+    REPORTED_SETS,
+)
 
 COUNTED_ON = STUDY_SETS[0]
 """What stands for the set of the study's one query."""
@@ -77,11 +83,23 @@ def original_tables(grids: Sequence[Grid], evidence: Evidence) -> Iterator[str]:
         evidence: what was measured.
     """
     rows = {dataset: original_rows(dataset, grids, evidence) for dataset in STUDY_SETS}
+    yield f"\n## The sets\n\n{_sets(evidence)}"
     yield f"\n## The study's networks\n\n{_networks()}"
     for dataset, found in rows.items():
         retrieval = _retrieval(dataset, found, evidence)
         yield f"\n## The study's retrieval table: {dataset}\n\n{retrieval}"
     yield f"\n## The study's losses\n\n{_losses(rows)}"
+
+
+def _sets(evidence: Evidence) -> str:
+    lines = []
+    for dataset in DATA_SETS:
+        floor = evidence.floor(dataset, COLOURS)
+        what, images = REPORTED_SETS.get(dataset, ("-", None))
+        ours = f"{floor.queries:,}" if floor else "not run"
+        lines.append((dataset, what, ours, "-" if images is None else f"{images:,}"))
+    header = ("set", "stands for the study's", "images, all of them queries", "the study's images")
+    return table(header, lines)
 
 
 def _networks() -> str:

@@ -24,7 +24,7 @@ from models.pixels import load_pixels
 from models.recipes import RECIPES, TrainSettings, WordFitting
 from models.sources import ImageFile, open_source
 from models.training import TrainingReport, train
-from models.training_run import split
+from models.training_share import split
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = TrainSettings(arch="model1", image_size=32, epochs=3, batch_size=4, seed=1)

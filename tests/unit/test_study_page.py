@@ -365,6 +365,7 @@ def test_the_studys_table_is_filled_from_what_was_run_and_says_what_that_is() ->
     assert "0 of the 9 rows are trained as the study did" in wildcats
     assert [row[2] for row in rows[9:]] == ["64 px, random weights"] * 2
     assert "| colours | - | without a network | 0.390 [" in wildcats
+    assert "| wildcats | six kinds of wild animals, faces | 200 | 4,738 |" in text
     second = text.partition("retrieval table: artstyles7")[2].partition("\n## ")[0]
     assert "/8)" not in second  # its one query was of the other set
     losses = text.partition("The study's losses")[2].partition("\n## ")[0]

@@ -23,7 +23,8 @@ from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, 
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.training import train
-from models.training_run import TrainingRun, split
+from models.training_run import TrainingRun
+from models.training_share import split
 from models.whitening import fit_whitening
 
 SMALL = TrainSettings(arch="model1", image_size=32, epochs=3, batch_size=8, seed=1)
