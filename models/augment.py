@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from models.training_share import Share
 
 LEAST_AREA = 0.5
 """A view shows at least this share of the image's area, unless somebody asks for another."""
@@ -52,8 +54,17 @@ RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.
 """NTSC's luma and two colour axes (FCC, 1953): turning the axes turns the hue."""
 
 
+Draw = Callable[[float, float], Tensor]
+"""Random numbers between two limits, one for each image of a batch, on its device."""
+
+
 def random_view(
-    images: Tensor, jitter: Jitter, generator: torch.Generator, *, least_area: float = LEAST_AREA
+    images: Tensor,
+    jitter: Jitter,
+    generator: torch.Generator,
+    *,
+    least_area: float = LEAST_AREA,
+    share: Share | None = None,
 ) -> Tensor:
     """Crop, stretch, mirror and tint every image of a batch, each in its own way.
 
@@ -62,43 +73,44 @@ def random_view(
         jitter: how far colours may change.
         generator: on the CPU; decides everything, so equal generators give equal views.
         least_area: least share of an image that its view shows, in (0, 1].
+        share: what ``images`` are of a step; they get the views that they would get in the whole.
 
     Returns:
         In [0, 1]. Shape: (B, 3, S, S).
     """
-    images = _crop(images, least_area, generator)
-    images = _tint(images, jitter, generator)
-    images = _turn_hue(images, jitter.hue, generator)
-    return _drop_colour(images, jitter.grey, generator).clamp(0.0, 1.0)
+    part = share or Share(0, 1, len(images))
+
+    def draw(low: float, high: float) -> Tensor:
+        numbers = torch.empty(part.images).uniform_(low, high, generator=generator)
+        return part.of(numbers).to(images.device)
+
+    images = _crop(images, least_area, draw)
+    images = _tint(images, jitter, draw)
+    images = _turn_hue(images, jitter.hue, draw)
+    return _drop_colour(images, jitter.grey, draw).clamp(0.0, 1.0)
 
 
-def _uniform(images: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """One number per image of the batch, on its device."""
-    numbers = torch.empty(len(images)).uniform_(low, high, generator=generator)
-    return numbers.to(images.device)
-
-
-def _crop(images: Tensor, least_area: float, generator: torch.Generator) -> Tensor:
+def _crop(images: Tensor, least_area: float, draw: Draw) -> Tensor:
     """A random part of every image, back at full size; half of them mirrored."""
-    area = _uniform(images, least_area, 1.0, generator)
-    stretch = _uniform(images, -LARGEST_STRETCH, LARGEST_STRETCH, generator).exp()
+    area = draw(least_area, 1.0)
+    stretch = draw(-LARGEST_STRETCH, LARGEST_STRETCH).exp()
     width = (area * stretch).sqrt().clamp(max=1.0)
     height = (area / stretch).sqrt().clamp(max=1.0)
-    mirror = _uniform(images, -1.0, 1.0, generator).sign()
+    mirror = draw(-1.0, 1.0).sign()
     transform = torch.zeros(len(images), 2, 3, device=images.device)
     transform[:, 0, 0] = width * mirror
     transform[:, 1, 1] = height
-    transform[:, 0, 2] = _uniform(images, -1.0, 1.0, generator) * (1 - width)
-    transform[:, 1, 2] = _uniform(images, -1.0, 1.0, generator) * (1 - height)
+    transform[:, 0, 2] = draw(-1.0, 1.0) * (1 - width)
+    transform[:, 1, 2] = draw(-1.0, 1.0) * (1 - height)
     grid = F.affine_grid(transform, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def _tint(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
+def _tint(images: Tensor, jitter: Jitter, draw: Draw) -> Tensor:
     """A little brighter or darker, flatter or harder, greyer or more colourful."""
 
     def factor(strength: float) -> Tensor:
-        return _uniform(images, 1 - strength, 1 + strength, generator).view(-1, 1, 1, 1)
+        return draw(1 - strength, 1 + strength).view(-1, 1, 1, 1)
 
     images = images * factor(jitter.brightness)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
@@ -107,11 +119,11 @@ def _tint(images: Tensor, jitter: Jitter, generator: torch.Generator) -> Tensor:
     return grey + (images - grey) * factor(jitter.saturation)
 
 
-def _turn_hue(images: Tensor, hue: float, generator: torch.Generator) -> Tensor:
+def _turn_hue(images: Tensor, hue: float, draw: Draw) -> Tensor:
     """Turn the colours of each image around the grey axis by its own angle."""
     if not hue:
         return images
-    angle = 2 * math.pi * _uniform(images, -hue, hue, generator)
+    angle = 2 * math.pi * draw(-hue, hue)
     turn = torch.zeros(len(images), 3, 3, device=images.device)
     turn[:, 0, 0] = 1.0
     turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
@@ -122,9 +134,9 @@ def _turn_hue(images: Tensor, hue: float, generator: torch.Generator) -> Tensor:
     return torch.einsum("bij,bjhw->bihw", matrix, images)
 
 
-def _drop_colour(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def _drop_colour(images: Tensor, share: float, draw: Draw) -> Tensor:
     """Make a random share of the images grey."""
     if not share:
         return images
-    chosen = _uniform(images, 0.0, 1.0, generator).view(-1, 1, 1, 1) < share
+    chosen = draw(0.0, 1.0).view(-1, 1, 1, 1) < share
     return torch.where(chosen, images.mean(dim=1, keepdim=True), images)

@@ -60,7 +60,7 @@ class ConvAutoencoder(nn.Module):
         Returns:
             Shape: (B, 3, S, S).
         """
-        images: Tensor = self.decoder(latent)
+        images: Tensor = self.decoder(latent).float()  # from mixed precision, in training
         if images.shape[-2:] == (image_size, image_size):
             return images
         size = (image_size, image_size)

@@ -26,6 +26,8 @@ COLOURS = ("keep", "ignore")
 """What views may do to colours (models/augment.py)."""
 SCHEDULERS = ("none", "cosine", "warm-restarts-5", "warm-restarts-10", "plateau")
 """Names of the learning-rate schedulers (models/schedulers.py)."""
+PRECISIONS = ("auto", "off", "bf16", "fp16")
+"""Names of mixed precisions (models/precision.py); ``auto`` is ``off`` but on CUDA."""
 
 
 @dataclass(frozen=True, slots=True)

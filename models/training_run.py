@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, NoReturn
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.blocks import UnallocatedParameters
 from models.checkpoint import save_checkpoint
-from models.errors import CheckpointError, TrainingError
+from models.errors import TrainingError
 from models.initialisation import new_model
-from models.objective import Objective
+from models.objective import Losses, Objective
 from models.pixels import LoadedPixels
+from models.precision import Precision
 from models.preprocess import Preprocess
-from models.pretrained import UNLOADABLE, Pretrained
+from models.pretrained import Pretrained
 from models.progress import ProgressFile
 from models.recipes import TrainSettings, get_recipe
 from models.reconstructions import SHOWN, remove_sheet, write_sheet
 from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
-from models.sources import ImageFile
+from models.training_share import split
+from models.training_state import EpochRecord, ResumeFile, identity
+from models.training_team import Team
 from models.word_fitting import fit_words, has_words
 
 if TYPE_CHECKING:
@@ -36,46 +37,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RESUME_FILE = "resume.pt"
-VALIDATION_SHARE = 0.15
-"""85 : 15, as in the study."""
 DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
 SHEET_SECONDS = 15.0
 """Between two sheets of reconstructions during training, at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One epoch's figures. Losses are means per image.
-
-    Attributes:
-        epoch: from 1.
-        train_loss, validation_loss: what is minimised.
-        reconstruction, contrastive: its parts, on the validation part, before weighting.
-        dead_channels: share of the latent channels that are zero everywhere on all of the
-            validation part: they carry nothing.
-        lr: learning rate of this epoch.
-        seconds: wall time.
-    """
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    reconstruction: float
-    contrastive: float
-    dead_channels: float
-    lr: float
-    seconds: float
-
-
-def split(count: int, *, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of the training and of the validation part, 85 : 15, both at least one of two."""
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    held_out = min(max(round(count * VALIDATION_SHARE), 1), max(count - 1, 0))
-    return order[held_out:], order[:held_out]
 
 
 def fits_words(settings: TrainSettings) -> bool:
@@ -93,8 +60,9 @@ class TrainingRun:
         settings: what decides the result.
         preprocess: input normalisation, as the recipe asks for it.
         loaded: at least two decoded images, unless there are no epochs and no words to fit.
-        device: where to compute.
+        precision: where to compute, and in how many bits.
         pretrained: what the encoder starts from; None at random.
+        team: the processes that train together.
         told: hears how far the run is.
     """
 
@@ -103,17 +71,20 @@ class TrainingRun:
         settings: TrainSettings,
         preprocess: Preprocess,
         loaded: LoadedPixels,
-        device: torch.device,
+        precision: Precision,
         pretrained: Pretrained | None = None,
         *,
+        team: Team,
         told: ProgressFile | None = None,
     ) -> None:
         self._told = told or ProgressFile()
-        self._settings = settings
+        self.settings = settings
         self._preprocess = preprocess
-        self._device = device
+        self._device = precision.device
+        self._precision = precision
+        self._team = team
         self._pixels = loaded.pixels
-        self._images = _identity(loaded.files)
+        self._images = identity(loaded.files)
         self.train_part, self.validation_part = split(len(loaded.files), seed=settings.seed)
         self.shown = torch.cat([self.validation_part, self.train_part])[:SHOWN]
         self.history: list[EpochRecord] = []
@@ -131,9 +102,22 @@ class TrainingRun:
                 preprocess,
                 loss=settings.loss,
                 colour=settings.colour,
+                precision=precision,
+                team=team,
                 fixed_encoder=self._words is not None,
-            ).to(device)
+            ).to(self._device)
+        self._learner: nn.Module = self._objective
         self._plan(settings.epochs)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What decides the result beside the settings: how it is computed."""
+        return {"amp": self._precision.name, "processes": self._team.size}
+
+    @property
+    def _step_images(self) -> int:
+        """Images of one step, over all processes."""
+        return self.settings.batch_size * self._team.size
 
     def start(self) -> None:
         """What comes before the first epoch: where the recipe says so, words are fitted.
@@ -141,7 +125,7 @@ class TrainingRun:
         Raises:
             TrainingError: there are too few images for that.
         """
-        if self._words is not None:
+        if self._words is not None and self._team.is_first:  # the others are given them
             if len(self._pixels) < 2:
                 count = len(self._pixels)
                 raise TrainingError(f"{count} readable images; fitting words needs at least 2")
@@ -152,25 +136,27 @@ class TrainingRun:
                 self._pixels,
                 self._preprocess,
                 self._words,
-                colour=self._settings.colour,
-                seed=self._settings.seed,
+                colour=self.settings.colour,
+                seed=self.settings.seed,
                 keep_vocabularies=self._keep_vocabularies,
             )
             encoder.to(self._device)
+        self._learner = self._team.prepare(self._objective)
 
     def _plan(self, epochs: int) -> None:
         """A fresh optimizer, and a scheduler that knows how many epochs there will be."""
         self.epochs = epochs
-        recipe = get_recipe(self._settings.recipe)
+        recipe = get_recipe(self.settings.recipe)
         learned = [each for each in self._objective.parameters() if each.requires_grad]
-        self._optimizer = torch.optim.Adam(learned, lr=self._settings.lr)
-        name = self._settings.scheduler or recipe.scheduler
+        self._optimizer = torch.optim.Adam(learned, lr=self.settings.lr)
+        name = self.settings.scheduler or recipe.scheduler
         self._scheduler = make_scheduler(name, self._optimizer, epochs=epochs)
+        self._scaler = self._precision.scaler()
 
     def fit_into(self, seconds: float) -> None:
         """Plan as many epochs as fit, at least one, measured on two steps that are taken back."""
         before = {name: value.clone() for name, value in self._objective.state_dict().items()}
-        batch = self.train_part[: self._settings.batch_size]
+        batch = self.train_part[: self._step_images]
         durations = []
         for _ in range(2):
             started = perf_counter()
@@ -179,8 +165,8 @@ class TrainingRun:
         self._objective.load_state_dict(before)
         images = len(self.train_part) + len(self.validation_part) / 3  # no backward pass there
         epoch_seconds = min(durations) * max(images / len(batch), 1.0)
-        affordable = int(BUDGET_RESERVE * seconds / epoch_seconds)
-        self._plan(min(self._settings.epochs, max(affordable, 1)))
+        affordable = int(self._team.first_says(BUDGET_RESERVE * seconds / epoch_seconds))
+        self._plan(min(self.settings.epochs, max(affordable, 1)))
 
     @property
     def best_epoch(self) -> int:
@@ -189,19 +175,22 @@ class TrainingRun:
             return 0
         return min(self.history, key=lambda record: record.validation_loss).epoch
 
-    def run(self, out: Path, log: SummaryWriter, *, deadline: float | None, progress: bool) -> None:
+    def run(
+        self, out: Path, log: SummaryWriter | None, *, deadline: float | None, progress: bool
+    ) -> None:
         """Train the epochs that are left; where none are asked for, keep the start.
 
         Args:
-            out: gets a checkpoint after each better epoch, and the state to resume from.
-            log: gets the figures of each epoch.
+            out: gets a checkpoint after each better epoch, and the state to resume from, of the
+                first process.
+            log: gets the figures of each epoch; None in all processes but the first.
             deadline: ``perf_counter()`` value at which to stop, in the middle of an epoch too.
             progress: show one tqdm bar over all batches.
         """
         if not self.epochs:
             self._keep_start(out)
             return
-        steps = math.ceil(len(self.train_part) / self._settings.batch_size)
+        steps = math.ceil(len(self.train_part) / self._step_images)
         done = len(self.history)
         images = len(self.train_part)
         self._told.begin("training", total=images * self.epochs, done=images * done)
@@ -215,26 +204,40 @@ class TrainingRun:
                 record = self._epoch(epoch, bar, out, deadline=deadline)
                 self.history.append(record)
                 step(self._scheduler, record.validation_loss)
-                if self.best_epoch == epoch:
-                    save_checkpoint(out, self._objective.model, self._preprocess)
-                self._save(out)
-                for name, value in asdict(record).items():
-                    log.add_scalar(name, value, epoch)
-                if deadline is not None and perf_counter() > deadline:
+                if log is not None:
+                    self._keep(out, log)
+                if self._is_over(deadline):
                     break
 
+    def _keep(self, out: Path, log: SummaryWriter) -> None:
+        """Write down what the last epoch came to."""
+        record = self.history[-1]
+        if self.best_epoch == record.epoch:
+            save_checkpoint(out, self._objective.model, self._preprocess)
+        self._save(out)
+        for name, value in asdict(record).items():
+            log.add_scalar(name, value, record.epoch)
+
+    def _is_over(self, deadline: float | None) -> bool:
+        """Whether the first process's time is up: all have to stop at the same step."""
+        if deadline is None:
+            return False
+        return self._team.first_says(perf_counter() - deadline) > 0
+
     def _keep_start(self, out: Path) -> None:
+        if not self._team.is_first:
+            return
         save_checkpoint(out, self._objective.model, self._preprocess)
         # What an earlier training left there does not lead on from here.
         remove_sheet(out)
-        (out / RESUME_FILE).unlink(missing_ok=True)
+        ResumeFile(out).remove()
 
     def _epoch(
         self, epoch: int, bar: tqdm[NoReturn], out: Path, *, deadline: float | None
     ) -> EpochRecord:
         started = perf_counter()
         # One generator per epoch instead of a running one: a resumed run needs no random state.
-        generator = torch.Generator().manual_seed(self._settings.seed * 100_003 + epoch)
+        generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + epoch)
         lr = self._optimizer.param_groups[0]["lr"]
         bar.set_description(f"Training, epoch {epoch}/{self.epochs}")
         self._told.epoch(epoch, self.epochs)
@@ -245,7 +248,7 @@ class TrainingRun:
         validation_loss, reconstruction, contrastive, dead = self._validate()
         self._told.validation_loss(epoch, validation_loss)
         bar.set_postfix(loss=f"{validation_loss:.4f}", dead=f"{dead:.0%}")
-        if epoch == 1 and dead >= DEAD_WARNING:
+        if epoch == 1 and dead >= DEAD_WARNING and self._team.is_first:
             logger.warning(
                 "after the first epoch %.0f %% of the latent channels are zero for every image; "
                 "consider a smaller --lr or --recipe retrieval",
@@ -274,7 +277,7 @@ class TrainingRun:
         """One pass over the training part; returns the mean loss per image."""
         self._objective.train()
         order = torch.randperm(len(self.train_part), generator=generator)
-        batches = torch.split(self.train_part[order], self._settings.batch_size)
+        batches = torch.split(self.train_part[order], self._step_images)
         lr = self._optimizer.param_groups[0]["lr"]
         total, seen = torch.zeros((), device=self._device), 0
         told_total, told_seen = total.clone(), 0
@@ -284,17 +287,21 @@ class TrainingRun:
             seen += len(batch)
             bar.update()
             if self._told.is_due or seen == len(order):  # .item() waits for the GPU
-                recent = ((total - told_total) / (seen - told_seen)).item()
+                # Of this process's images alone: to know the others' would be to wait for them.
+                mine = (total - told_total) * self._team.size
+                recent = (mine / (seen - told_seen)).item()
                 self._told.loss(epoch - 1 + seen / len(order), recent)
                 told_total, told_seen = total.clone(), seen
             self._told.advance(len(batch))
             self._show(out)
-            if deadline is not None and perf_counter() > deadline:
+            if self._is_over(deadline):
                 break
-        return (total / seen).item()
+        return (self._team.add_up(total) / seen).item()
 
     def _show(self, out: Path) -> None:
         """Now and then, a sheet of reconstructions for whoever watches."""
+        if not self._team.is_first:
+            return
         if perf_counter() - self._sheet_written >= SHEET_SECONDS:
             write_sheet(out, self._objective.model, self._pixels[self.shown], self._preprocess)
             self._sheet_written = perf_counter()
@@ -304,44 +311,52 @@ class TrainingRun:
             group["lr"] = lr
 
     def _train_step(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        loss: Tensor = self._objective(self._pixels[batch].to(self._device), generator).total
+        """Learn from ``batch``; returns this process's part of its loss."""
+        loss = self._judge(self._learner, batch, generator).total
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        # The parts add up, but gradients are averaged over the processes.
+        self._scaler.scale(loss * self._team.size).backward()  # type: ignore[no-untyped-call]
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         return loss.detach()
+
+    def _judge(self, judge: nn.Module, batch: Tensor, generator: torch.Generator) -> Losses:
+        """This process's part of the losses on the images ``batch``, by number."""
+        share = self._team.share(len(batch))
+        pixels = self._pixels[share.of(batch)].to(self._device)
+        losses: Losses = judge(pixels, generator, share)
+        return losses
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float, float, float]:
         """(loss, reconstruction, contrastive, share of dead channels) on the validation part."""
         self._objective.eval()
-        generator = torch.Generator().manual_seed(self._settings.seed)  # the same views each time
+        self._team.copy_buffers(self._objective)
+        generator = torch.Generator().manual_seed(self.settings.seed)  # the same views each time
         sums = torch.zeros(3, device=self._device)
         alive = torch.zeros((), dtype=torch.bool, device=self._device)
-        for batch in torch.split(self.validation_part, self._settings.batch_size):
-            losses = self._objective(self._pixels[batch].to(self._device), generator)
+        for batch in torch.split(self.validation_part, self._step_images):
+            losses = self._judge(self._objective, batch, generator)
             parts = torch.stack([losses.total, losses.reconstruction, losses.contrastive])
             sums += parts * len(batch)
             alive = alive | (losses.latent != 0).any(dim=3).any(dim=2).any(dim=0)
+        sums, alive = self._team.add_up(sums), self._team.any_of(alive)
         loss, reconstruction, contrastive = (sums / len(self.validation_part)).tolist()
         return loss, reconstruction, contrastive, 1.0 - alive.float().mean().item()
 
     def _save(self, out: Path) -> None:
-        """Write what the next process needs to go on, in one step."""
-        state = {
-            "settings": asdict(self._settings),
-            "images": self._images,
-            "epochs": self.epochs,
-            "history": [asdict(record) for record in self.history],
-            "objective": self._objective.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "scheduler": self._scheduler.state_dict(),
-        }
-        beside = out / f"{RESUME_FILE}.new"
-        try:
-            torch.save(state, beside)
-            beside.replace(out / RESUME_FILE)
-        except (OSError, RuntimeError) as error:
-            raise CheckpointError(f"cannot write {out / RESUME_FILE}: {error}") from error
+        ResumeFile(out).write(
+            {
+                "settings": asdict(self.settings) | self.facts,
+                "images": self._images,
+                "epochs": self.epochs,
+                "history": [asdict(record) for record in self.history],
+                "objective": self._objective.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "scheduler": self._scheduler.state_dict(),
+                "scaler": self._scaler.state_dict(),
+            }
+        )
 
     def load(self, out: Path) -> bool:
         """Go on from what :meth:`run` left in ``out``; False when there is nothing.
@@ -349,37 +364,17 @@ class TrainingRun:
         Raises:
             TrainingError: it is damaged, or of other settings or images.
         """
-        path = out / RESUME_FILE
-        if not path.exists():
+        file = ResumeFile(out)
+        state = file.read(self._device)
+        if state is None:
             return False
-        try:
-            state = torch.load(path, map_location=self._device, weights_only=True)
-            self._check_same(out, state["settings"], state["images"])
+        file.check(state, settings=asdict(self.settings) | self.facts, images=self._images)
+        with file.damage():
             self._plan(state["epochs"])
             self._objective.load_state_dict(state["objective"])
             self._optimizer.load_state_dict(state["optimizer"])
             self._scheduler.load_state_dict(state["scheduler"])
+            self._scaler.load_state_dict(state.get("scaler", {}))
             self.history = [EpochRecord(**record) for record in state["history"]]
-        except (OSError, *UNLOADABLE) as error:
-            raise TrainingError(f"{path} is damaged: start again with --overwrite") from error
+        self._learner = self._team.prepare(self._objective)
         return True
-
-    def _check_same(self, out: Path, settings: dict[str, object], images: str) -> None:
-        for name, now in asdict(self._settings).items():
-            if settings.get(name) != now:
-                raise TrainingError(
-                    f"cannot resume {out}: its {name} is {settings.get(name)}, not {now}; "
-                    f"give the same settings, or start again with --overwrite"
-                )
-        if images != self._images:
-            raise TrainingError(
-                f"cannot resume {out}: the images have changed since; start again with --overwrite"
-            )
-
-
-def _identity(files: Sequence[ImageFile]) -> str:
-    """A hash that changes when an image is added, removed, renamed or rewritten."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_path}\0{file.bytes}\n".encode())
-    return digest.hexdigest()

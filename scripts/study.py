@@ -15,6 +15,7 @@ from pathlib import Path
 
 from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
+from models.recipes import PRECISIONS
 from scripts.studies.grids import GRIDS, Run, get_grid
 from scripts.studies.results import DOCS, RESULTS
 
@@ -30,6 +31,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         part.add_argument("--only", metavar="PATTERN", help="only runs of such names")
     run.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the sets' folder")
     run.add_argument("--device", default="auto", help="where to compute (default: auto)")
+    run.add_argument("--amp", default=PRECISIONS[0], choices=PRECISIONS, help="mixed precision")
     run.add_argument("--data-dir", type=Path, metavar="DIR", help="for archives and checkpoints")
     writing = choices.add_parser("write", help="write docs/study.md from the results")
     for part in (run, listing, writing):
@@ -51,7 +53,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
     laboratory = Laboratory(
-        arguments.data, arguments.out, data_dir / "study", device=arguments.device
+        arguments.data,
+        arguments.out,
+        data_dir / "study",
+        device=arguments.device,
+        amp=arguments.amp,
     )
     carry_out(chosen_runs(arguments), laboratory, report=lambda name: print(name, flush=True))
 

@@ -1,4 +1,7 @@
-"""Train an autoencoder on a folder of images: python scripts/train.py SOURCE --out DIR."""
+"""Train an autoencoder on a folder of images: python scripts/train.py SOURCE --out DIR.
+
+On several GPUs: torchrun --nproc-per-node gpu scripts/train.py SOURCE --out DIR.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,21 @@ from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
 from models.pooling import WHITENED_SIZE, Pooling
 from models.progress import ProgressFile
-from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, get_recipe
+from models.recipes import (
+    COLOURS,
+    LOSSES,
+    PRECISIONS,
+    RECIPES,
+    SCHEDULERS,
+    TrainSettings,
+    get_recipe,
+)
 from models.registry import STUDY_IMAGE_SIZE, describe_names, get_architecture
 from models.sources import SOURCE_KINDS
 
 if TYPE_CHECKING:
     from models.training import TrainingReport
+    from models.training_team import Team
 
 
 STUDY_EPOCHS = RECIPES["study"].epochs
@@ -55,7 +67,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         help=f"passes over the training part; when left out, likewise, or {STUDY_EPOCHS}; 0: none",
     )
-    add("--batch-size", type=int, default=32, help="images per step")
+    add("--batch-size", type=int, default=32, help="images per step and process")
     add("--lr", type=float, default=1e-3, help="learning rate of Adam")
     add("--loss", default="mse", choices=LOSSES, help="reconstruction loss")
     add("--scheduler", choices=SCHEDULERS, help="default: the recipe's own")
@@ -75,6 +87,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="most values of the whitened vectors that an index may have of it; 0: none",
     )
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, ...")
+    add(
+        "--amp",
+        default=PRECISIONS[0],
+        choices=PRECISIONS,
+        help="mixed precision; auto: on CUDA bf16, or fp16 where the card has no bf16; else off",
+    )
     add("--time-budget", type=float, metavar="SECONDS", help="plan for at most this long")
     add("--resume", action="store_true", help="go on where an interrupted run stopped")
     add("--overwrite", action="store_true", help="replace a checkpoint in --out")
@@ -87,7 +105,7 @@ def _recipe_help() -> str:
     return "; ".join(f"{recipe.name}: {recipe.summary}" for recipe in RECIPES.values())
 
 
-def run(arguments: argparse.Namespace) -> TrainingReport:
+def run(arguments: argparse.Namespace, team: Team) -> TrainingReport:
     """Train as the command line says."""
     recipe = get_recipe(arguments.recipe)
     arch = arguments.arch or recipe.arch
@@ -107,23 +125,24 @@ def run(arguments: argparse.Namespace) -> TrainingReport:
         colour=arguments.colour,
         weights=arguments.weights,
     )
-    if warning := size_warning(settings):
+    if team.is_first and (warning := size_warning(settings)):
         print(f"warning: {warning}", file=sys.stderr)
     from models.sources import open_source
     from models.training import train
 
-    told = ProgressFile(arguments.progress)
+    told = ProgressFile(arguments.progress if team.is_first else None)
     told.begin("unpacking")
-    data_dir = Settings.resolve(data_dir=arguments.data_dir).data_dir
-    source = open_source(
-        arguments.source, workspace=data_dir / "sources", exclude=arguments.exclude
-    )
+    workspace = Settings.resolve(data_dir=arguments.data_dir).data_dir / "sources"
+    with team.first_before_others():
+        source = open_source(arguments.source, workspace=workspace, exclude=arguments.exclude)
     return train(
         source.files,
         settings,
         arguments.out,
         whitened_size=arguments.whiten,
         device=arguments.device,
+        amp=arguments.amp,
+        team=team,
         time_budget=arguments.time_budget,
         resume=arguments.resume,
         overwrite=arguments.overwrite,
@@ -167,15 +186,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     calm_threads()
     arguments = parse(argv)
+    from models.training_team import Team
+
+    team = Team.launched()
     try:
-        report = run(arguments)
+        with team.connected(team.device(arguments.device)):
+            report = run(arguments, team)
     except SimilarityError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if team.is_first_to_fail():
+            behind_a_bar = "\n" if team.size > 1 else ""  # the first process's
+            print(f"{behind_a_bar}error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; go on with --resume", file=sys.stderr)
+        if team.is_first:
+            print("stopped; go on with --resume", file=sys.stderr)
         return 130
-    print("\n".join(report_lines(report, arguments.out)))
+    if team.is_first:
+        print("\n".join(report_lines(report, arguments.out)))
     return 0
 
 

@@ -186,8 +186,16 @@ def _archs_missing(chosen: Iterable[Candidate]) -> list[str]:
 def named_best_are_best(chosen: Sequence[Candidate]) -> Conclusion:
     """Every row that is named best against every other row of the study's table."""
     rows = {each.key: each for each in chosen if each.key in HITS}
+    sizes = {each.run.settings.image_size for each in rows.values()}
+
+    def named(row: Candidate) -> str:
+        return row.name if len(sizes) == 1 else f"{row.name} ({row.run.settings.image_size} px)"
+
     differences = [
-        (f"{rows[best].name} over {rows[other].name}", compare(rows[best].best, rows[other].best))
+        (
+            f"{named(rows[best])} over {named(rows[other])}",
+            compare(rows[best].best, rows[other].best),
+        )
         for best in sorted(NAMED_BEST)
         for other in HITS
         if best in rows and other in rows and other not in NAMED_BEST

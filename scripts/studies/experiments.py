@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from indexer.study_results import COLOURS, PIXELS, PairResult, floor_name
+from indexer.study_results import COLOURS, PIXELS, PairResult, Row, floor_name
 from models.baselines import RAW_SIDE, colour_layout_histogram, raw_pixels
 from models.encoder import Encoder
 from models.pixels import load_pixels
 from models.pooling import STANDARD, Pooling
 from models.preprocess import Preprocess
+from models.recipes import PRECISIONS
 from models.sources import ImageFile, Source, open_source
 from models.training import train
 from scripts.studies.evidence import untrained
+from scripts.studies.examples import find_examples
 from scripts.studies.grids import DATA_SETS, Run
 from scripts.studies.judging import judge_pairs
 from scripts.studies.results import machine_facts, write_json
-from scripts.studies.spectrum import effective_rank
+from scripts.studies.spectrum import SHOWN_DIRECTIONS, effective_rank, spectrum
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,6 +48,7 @@ class Laboratory:
         results: folder of the results.
         work: folder for unpacked archives and for checkpoints while they are trained.
         device: as :func:`models.device.choose_device` takes it.
+        amp: mixed precision of the trainings, one of PRECISIONS.
         progress: show progress on stderr.
     """
 
@@ -53,6 +56,7 @@ class Laboratory:
     results: Path
     work: Path
     device: str = "auto"
+    amp: str = PRECISIONS[0]
     progress: bool = True
 
     def result_file(self, name: str) -> Path:
@@ -94,6 +98,11 @@ class Searched:
     def judge(self, vectors: Mapping[str, Vector]) -> tuple[PairResult, ...]:
         """Every pair of ``vectors``, which are in the order of ``files``."""
         return judge_pairs(vectors, [file.label for file in self.files])
+
+    def examples(self, vectors: Mapping[str, Vector]) -> list[Row]:
+        """What a few queries find."""
+        labels = [str(file.label) for file in self.files]
+        return find_examples(vectors, labels, [str(file.relative_path) for file in self.files])
 
 
 def carry_out(
@@ -143,6 +152,7 @@ def _measure(run: Run, searched: Searched, laboratory: Laboratory) -> Measured:
         checkpoint,
         whitened_size=0,
         device=laboratory.device,
+        amp=laboratory.amp,
         resume=True,
         progress=laboratory.progress,
     )
@@ -152,14 +162,20 @@ def _measure(run: Run, searched: Searched, laboratory: Laboratory) -> Measured:
     encoded = perf_counter()
     vectors = {str(pooling): pooling.apply(latents).numpy() for pooling in STANDARD}
     pairs = searched.judge(vectors)
+    shares = spectrum(vectors[Pooling.FLATTEN])
     content = {
-        "settings": asdict(replace(run.settings, scheduler=run.scheduler)),
+        "settings": {
+            **asdict(replace(run.settings, scheduler=run.scheduler)),
+            **report.computed,
+        },
         "images": report.checkpoint.training["images"],
         "latent": list(latents.shape[1:]),
         "history": [asdict(record) for record in report.history],
         "best_epoch": report.best_epoch,
         "dead_channels": (latents == 0).all(dim=3).all(dim=2).all(dim=0).float().mean().item(),
-        "effective_rank": effective_rank(vectors[Pooling.FLATTEN]),
+        "effective_rank": effective_rank(shares),
+        "spectrum": [round(share, 6) for share in shares[:SHOWN_DIRECTIONS].tolist()],
+        "examples": searched.examples(vectors),
         "seconds": {"train": report.seconds, "encode": encoded - started},
         **_judged(pairs),
     }

@@ -12,7 +12,7 @@ from indexer.study_results import (
     COLOURS,
     PIXELS,
     PRECISION,
-    PairResult,
+    SHOWN,
     Result,
 )
 from scripts.studies.conclusions import (
@@ -23,11 +23,13 @@ from scripts.studies.conclusions import (
     conclusions,
     shown,
 )
-from scripts.studies.curves import plot_losses
 from scripts.studies.evidence import Evidence
-from scripts.studies.grids import DATA_SETS, GRIDS, STUDY_ARCHS, STUDY_SETS, Grid, get_grid
-from scripts.studies.original import HITS, PAIRS
+from scripts.studies.examples import example_rows
+from scripts.studies.grids import DATA_SETS, GRIDS, STUDY_ARCHS, Grid, get_grid
+from scripts.studies.original import PAIRS
+from scripts.studies.pictures import PICTURES, plot_losses
 from scripts.studies.results import Content, read_json
+from scripts.studies.study_tables import figure, original_tables, steps_of, table
 
 INTRODUCTION = """\
 # The study, repeated
@@ -56,18 +58,11 @@ def page(evidence: Evidence, *, plots: Path | None = None) -> str:
         plots: folder for pictures of the losses, which the page shows; none when None.
     """
     grids = [get_grid(name) for name in GRIDS]
-    parts = [INTRODUCTION, _overview(grids, evidence)]
+    parts = [INTRODUCTION, _overview(grids, evidence), *original_tables(grids, evidence)]
     for grid in grids:
         if any(evidence.of(run) for run in grid.runs):
             parts += list(_section(grid, evidence, plots))
     return "\n".join(parts)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 2) -> str:
-    """A markdown table; what comes after the first ``left`` columns is aligned as figures are."""
-    rule = ["---" if index < left else "--:" for index in range(len(header))]
-    lines = [header, rule, *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 
 
 def _overview(grids: Sequence[Grid], evidence: Evidence) -> str:
@@ -92,13 +87,11 @@ def _section(grid: Grid, evidence: Evidence, plots: Path | None) -> Iterator[str
     yield f"\n## Grid `{grid.name}`\n\n{_protocol(chosen)}"
     yield f"\n### The best of the six on every set\n\n{_best_of_six(chosen, evidence)}"
     yield f"\n### Does training help?\n\n{_training(chosen)}"
-    for dataset in STUDY_SETS:
-        if dataset in chosen:
-            yield _nine_rows(dataset, by_recipe(chosen[dataset], "study"))
     yield f"\n### The study's conclusions\n\n{_conclusions(chosen, evidence)}"
     yield f"\n### Every training\n\n{_every_training(chosen)}"
     if plots is not None:
         yield _plots(grid, chosen, plots)
+    yield from _examples(chosen)
 
 
 Chosen = Mapping[str, Sequence[Candidate]]
@@ -118,28 +111,19 @@ def _protocol(chosen: Chosen) -> str:
         sorted({f"{each.facts['machine']}, torch {each.facts['torch']}" for each in results})
     )
     hours = sum(sum(result.facts["seconds"].values()) for result in results) / 3600
-    steps = _listed(_steps(result) for result in results)
+    steps = _listed(steps_of(result) for result in results)
+    mixed = {str(each.settings.get("amp", "off")) for each in results} - {"off"}
+    precision = f", in mixed precision ({', '.join(sorted(mixed))})" if mixed else ""
     return (
         f"{sizes} px, {epochs} epochs of batches of {batches} ({steps} steps), seeds per setting: "
-        f"{seeds}; {len(results)} trainings, {hours:.1f} hours in all ({machines}). "
+        f"{seeds}; {len(results)} trainings, {hours:.1f} hours in all "
+        f"({machines}{precision}). "
         "The study: 224 px, 40 epochs.\n"
     )
 
 
-def _steps(result: Result) -> int:
-    """Optimiser steps of a whole training."""
-    settings = result.facts["settings"]
-    images = result.facts["images"]["training"]
-    return int(settings["epochs"] * -(-images // settings["batch_size"]))
-
-
 def _listed(values: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(set(values))))
-
-
-def _figure(pair: PairResult, metric: str) -> str:
-    estimate = pair.estimates[metric]
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def _best_of_six(chosen: Chosen, evidence: Evidence) -> str:
@@ -168,15 +152,15 @@ def _best_row(
     best = _highest(results, metric)
     settings = best.facts["settings"]
     value = best.best(metric).estimates[metric].value
-    yield _figure(best.best(metric), metric)
+    yield figure(best.best(metric), metric)
     yield f"{settings['arch']}, {settings['recipe']}, {best.best(metric).name}"
     ours = model7(dataset, metric)
     yield "-" if ours is None else f"{ours:.3f}"
     yield "-" if ours is None else f"{ours / value:.2f}"
-    yield _figure(_highest(starts, metric).best(metric), metric)
+    yield figure(_highest(starts, metric).best(metric), metric)
     for kind in (COLOURS, PIXELS):
         floor = evidence.floor(dataset, kind)
-        yield "-" if floor is None else _figure(floor.best(metric), metric)
+        yield "-" if floor is None else figure(floor.best(metric), metric)
     done = {each.run.settings.arch for each in found}
     yield ", ".join(arch for arch in STUDY_ARCHS if arch not in done) or "-"
 
@@ -226,33 +210,21 @@ def _training_line(found: Sequence[Candidate]) -> str:
         f"untrained, {counts[Verdict.WORSE]} worse, {counts[Verdict.NO_DIFFERENCE]} without a "
         f"difference that the data can show. Dead channels (median): {dead_before:.0%} before, "
         f"{dead:.0%} after; effective rank of the latents (median): {before:.1f} before, "
-        f"{after:.1f} after."
+        f"{after:.1f} after.{_largest_direction(found)}"
     )
 
 
-def _nine_rows(dataset: str, found: Sequence[Candidate]) -> str:
-    """The study's table in our form, its own counts beside it."""
-    rows = {each.key: each for each in found if each.key in HITS}
-    if not rows:
-        return f"\n### The study's table: {dataset}\n\nNone of its rows was run.\n"
-    lines = []
-    for key, hits in HITS.items():
-        cells = [
-            f"{_nine_cell(rows.get(key), pair)} ({count}/8)"
-            for pair, count in zip(PAIRS, hits, strict=True)
-        ]
-        lines.append((*key, *cells))
-    header = ("architecture", "scheduler", *PAIRS)
-    return (
-        f"\n### The study's table: {dataset}\n\nprecision@8 over all images; in parentheses what "
-        "the study counted for its one query.\n\n" + table(header, lines)
-    )
-
-
-def _nine_cell(candidate: Candidate | None, pair: str) -> str:
-    if candidate is None:
-        return "not run"
-    return _figure(candidate.results[0].pair(pair), PRECISION)
+def _largest_direction(found: Sequence[Candidate]) -> str:
+    """How much of all differences between latents lies on one line, where results tell it."""
+    known = [
+        (each.starts[0].facts["spectrum"][0], each.results[0].facts["spectrum"][0])
+        for each in found
+        if each.starts[0].facts.get("spectrum") and each.results[0].facts.get("spectrum")
+    ]
+    if not known:
+        return ""
+    before, after = (statistics.median(shares) for shares in zip(*known, strict=True))
+    return f" Share of the largest singular value (median): {before:.0%} before, {after:.0%} after."
 
 
 def _conclusions(chosen: Chosen, evidence: Evidence) -> str:
@@ -298,9 +270,31 @@ def _training_rows(found: Sequence[Candidate]) -> Iterator[tuple[str, ...]]:
 
 
 def _plots(grid: Grid, chosen: Chosen, folder: Path) -> str:
-    parts = ["\n### How the losses fell\n"]
+    parts = ["\n### Pictures\n"]
     for dataset, found in chosen.items():
         file = folder / f"{grid.name}-{dataset}.svg"
         if plot_losses(found, f"{grid.name}, {dataset}", file):
             parts.append(f"![Validation loss by epoch, {dataset}]({folder.name}/{file.name})\n")
+    for name, picture in PICTURES.items():
+        file = folder / f"{grid.name}-{name}.svg"
+        if picture.plot(chosen, file):
+            parts.append(f"{picture.caption}\n\n![{picture.title}]({folder.name}/{file.name})\n")
     return "\n".join(parts)
+
+
+def _examples(chosen: Chosen) -> Iterator[str]:
+    """What a few queries find with the network that finds most, of those that tell it."""
+    for dataset, found in chosen.items():
+        telling = [
+            each for each in by_recipe(found, "study") if "examples" in each.results[0].facts
+        ]
+        if not telling:
+            continue
+        best = max(telling, key=lambda each: each.best.mean())
+        header = ("query", "pair", *map(str, range(1, SHOWN + 1)))
+        lines = example_rows(best.results[0].facts["examples"], PAIRS)
+        yield (
+            f"\n### Example rows: {dataset}, {best.name}\n\nThe labels of the first {SHOWN}, those "
+            "of the query's own kind in bold; of the networks trained as reported, the one that "
+            f"finds most over all queries.\n\n{table(header, lines, left=len(header))}"
+        )

@@ -5,6 +5,7 @@ import torch
 
 from models.augment import FITTING_JITTERS, JITTERS, LEAST_AREA, Jitter, random_view
 from models.recipes import COLOURS
+from models.training_share import Share
 
 
 def view(images: torch.Tensor, seed: int, colour: str = "keep") -> torch.Tensor:
@@ -35,6 +36,17 @@ def test_every_image_of_a_batch_changes_in_its_own_way() -> None:
     images = torch.rand(1, 3, 24, 24).expand(6, -1, -1, -1)
     changed = view(images, 0)
     assert all(not torch.equal(changed[0], other) for other in changed[1:])
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_share_of_a_step_gets_the_views_that_it_has_in_the_whole(colour: str) -> None:
+    images = torch.rand(5, 3, 24, 24)
+    whole = view(images, 1, colour)
+    for rank in range(2):
+        share = Share(rank, 2, len(images))
+        generator = torch.Generator().manual_seed(1)
+        part = random_view(share.of(images), JITTERS[colour], generator, share=share)
+        torch.testing.assert_close(part, share.of(whole))
 
 
 def test_about_half_of_the_views_are_mirrored() -> None:

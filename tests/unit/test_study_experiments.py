@@ -17,9 +17,10 @@ from models.recipes import TrainSettings
 from models.training_run import TrainingRun
 from scripts.studies import grids
 from scripts.studies.evidence import Evidence, untrained
+from scripts.studies.examples import example_queries, example_rows, find_examples
 from scripts.studies.experiments import Laboratory, carry_out, training_files
 from scripts.studies.grids import DataSet, Run
-from scripts.studies.spectrum import effective_rank
+from scripts.studies.spectrum import effective_rank, spectrum
 
 RUN = Run(
     "photos",
@@ -65,11 +66,15 @@ def test_a_run_leaves_its_own_result_and_those_it_has_to_beat(
     assert written == [RUN.name, untrained(RUN).name, "photos-colours", "photos-pixels"]
     content = read(here, RUN.name)
     assert content["settings"]["scheduler"] == "none"
+    assert content["settings"]["amp"] == "off"
+    assert content["settings"]["processes"] == 1
     assert content["images"] == {"training": 8, "validation": 2}
     assert [record["epoch"] for record in content["history"]] == [1, 2, 3]
     assert content["torch"]
     assert content["machine"]
     assert min(content["seconds"].values()) > 0
+    assert 0 < max(content["spectrum"]) == content["spectrum"][0] <= 1
+    assert [row["query"][1] for row in content["examples"]] == ["cold", "warm"]
     assert not list((here.work / "checkpoints").iterdir())
     evidence = Evidence.read(here.results)
     for result in (
@@ -155,6 +160,16 @@ def test_a_killed_and_resumed_run_gives_the_figures_of_an_undisturbed_one(
     assert timeless(read(killed, run.name)) == timeless(read(whole, run.name))
 
 
+def test_a_run_says_in_which_precision_it_was_trained(
+    laboratory: Callable[[str], Laboratory],
+) -> None:
+    mixed, full = replace(laboratory("a"), amp="bf16"), laboratory("b")
+    run_all(mixed, RUN)
+    run_all(full, RUN)
+    assert read(mixed, RUN.name)["settings"]["amp"] == "bf16"
+    assert read(mixed, RUN.name)["history"] != read(full, RUN.name)["history"]
+
+
 def test_an_image_that_cannot_be_read_is_an_error_not_a_smaller_set(
     laboratory: Callable[[str], Laboratory], photos: Path
 ) -> None:
@@ -176,14 +191,43 @@ def test_every_data_set_is_listed_under_its_own_name() -> None:
     assert all(name == each.name for name, each in grids.DATA_SETS.items())
 
 
+def rank_of(vectors: Any) -> float:
+    return effective_rank(spectrum(vectors))
+
+
+def test_a_spectrum_has_the_shares_of_the_singular_values_largest_first() -> None:
+    rng = np.random.default_rng(0)
+    vectors = (rng.normal(size=(40, 6)) * [9, 5, 3, 2, 1, 0.5]).astype(np.float32)
+    values = np.linalg.svd(vectors - vectors.mean(axis=0), compute_uv=False)
+    np.testing.assert_allclose(spectrum(vectors), values / values.sum(), rtol=1e-4)
+
+
 def test_effective_rank_counts_directions() -> None:
     rng = np.random.default_rng(0)
     directions = np.linalg.qr(rng.normal(size=(50, 5)))[0].T
     cross = np.concatenate([directions, -directions]).astype(np.float32)
-    assert effective_rank(cross) == pytest.approx(5, abs=1e-3)
+    assert rank_of(cross) == pytest.approx(5, abs=1e-3)
     line = np.outer(np.arange(9), np.ones(4)).astype(np.float32)
-    assert effective_rank(line) == pytest.approx(1, abs=1e-3)
-    assert effective_rank(np.ones((9, 4), np.float32)) == 0.0
+    assert rank_of(line) == pytest.approx(1, abs=1e-3)
+    assert rank_of(np.ones((9, 4), np.float32)) == 0.0
     wide, tall = rng.normal(size=(20, 300)), rng.normal(size=(300, 20))
-    assert 15 < effective_rank(wide.astype(np.float32)) <= 19.001
-    assert 15 < effective_rank(tall.astype(np.float32)) <= 20.001
+    assert 15 < rank_of(wide.astype(np.float32)) <= 19.001
+    assert 15 < rank_of(tall.astype(np.float32)) <= 20.001
+
+
+def test_examples_are_the_nearest_images_of_a_few_queries_by_name_and_label() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(30, 4)).astype(np.float32)
+    labels = [("ant", "bee", "cat", "dog")[number % 4] for number in range(30)]
+    names = [f"{number}.png" for number in range(30)]
+    rows = find_examples({"flatten": vectors}, labels, names)
+    assert [row["query"] for row in rows] == [["0.png", "ant"], ["2.png", "cat"], ["3.png", "dog"]]
+    for row, query in zip(rows, example_queries(labels), strict=True):
+        apart = ((vectors - vectors[query]) ** 2).sum(axis=1)
+        nearest = [index for index in np.argsort(apart) if index != query][:8]
+        expected = [[names[index], labels[index]] for index in nearest]
+        assert row["answers"]["flatten euclid"] == expected
+    line = example_rows(rows, ["flatten euclid"])[0]
+    assert line[:2] == ("ant (0.png)", "flatten euclid")
+    assert len(line) == 10
+    assert set(line[2:]) <= {"**ant**", "bee", "cat", "dog"}

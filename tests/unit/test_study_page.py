@@ -15,6 +15,7 @@ from indexer.bootstrap import Comparison, Estimate, estimate
 from indexer.study_results import COLOURS, PIXELS, PairResult, Result
 from models.errors import TrainingError
 from models.recipes import TrainSettings
+from models.registry import get_architecture
 from scripts.studies.conclusions import (
     Candidate,
     Conclusion,
@@ -29,13 +30,14 @@ from scripts.studies.conclusions import (
     smaller_latents_are_better,
     training_beats_its_start,
 )
-from scripts.studies.curves import plot_losses
 from scripts.studies.evidence import Evidence, untrained
 from scripts.studies.grids import STUDY_ARCHS, Run, get_grid
 from scripts.studies.judging import judge_pairs
-from scripts.studies.original import HITS, PAIRS
+from scripts.studies.original import HITS, PAIRS, REPORTED_PARAMETERS
+from scripts.studies.pictures import PICTURES, plot_losses
 from scripts.studies.results import DOCS, RESULTS, read_json, write_json
 from scripts.studies.study_page import mean_of_whole, page
+from scripts.studies.study_tables import original_rows
 
 QUERIES = 200
 BASE = TrainSettings(arch="model3", image_size=64, epochs=2, recipe="study")
@@ -230,7 +232,7 @@ def test_figures_decide_a_conclusion(case: str) -> None:
 def test_a_conclusion_shows_its_differences_and_what_was_not_run() -> None:
     conclusion = named_best_are_best(table_rows(lambda key: 6 if key in BEST else 3)[1:])
     assert conclusion.evidence.endswith("not run: model3 none")
-    assert "model4 none over model5 none: +0.3" in conclusion.evidence
+    assert "model4 none (64 px) over model5 none (64 px): +0.3" in conclusion.evidence
 
 
 @pytest.mark.parametrize(
@@ -325,10 +327,6 @@ def test_the_page_shows_every_part_and_says_what_was_not_run(tmp_path: Path) -> 
     assert "0 of 90" in text
     best = next(line for line in text.splitlines() if line.startswith("| wildcats | precision@8"))
     assert "model1, model2, model5, model6" in best
-    nine = [line for line in text.splitlines() if line.startswith(("| model4 | ", "| model6 | "))]
-    assert "(7/8)" in nine[0]
-    assert "not run" not in nine[0]
-    assert nine[-1].count("not run") == 4
     assert "study: of 2 networks 0 rank better than the same network untrained, 2 worse" in text
     assert "retrieval: of 2 networks 2 rank better" in text
     (recipes,) = (line for line in text.splitlines() if line.startswith("| the retrieval recipe"))
@@ -338,7 +336,63 @@ def test_the_page_shows_every_part_and_says_what_was_not_run(tmp_path: Path) -> 
     assert "| training as reported beats colours | wildcats | **refuted** |" in text
     assert "| training as reported beats pixels | wildcats | **undecided** |" in text
     assert "![Validation loss by epoch, wildcats](study/six-wildcats.svg)" in text
-    assert (tmp_path / "study" / "six-wildcats.svg").read_text().count("<svg") == 1
+    assert "![Heat maps of precision@8, networks by pairs](study/six-precision.svg)" in text
+    assert "](study/six-sizes.svg)" in text
+    for name in ("wildcats", "precision", "sizes"):
+        assert (tmp_path / "study" / f"six-{name}.svg").read_text().count("<svg") == 1
+
+
+def test_the_studys_table_is_filled_from_what_was_run_and_says_what_that_is() -> None:
+    _, evidence = evidence_of_the_six_grid()
+    text = page(evidence)
+    wildcats = text.partition("retrieval table: wildcats")[2].partition("\n## ")[0]
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in wildcats.splitlines()
+        if line.startswith("| model")
+    ]
+    assert [row[0] for row in rows[:9]] == [arch for arch, _ in HITS]
+    model3, unscheduled, scheduled = rows[0], rows[1], rows[2]
+    assert model3[2] == unscheduled[2] == "64 px, 8 steps (`six`)"
+    assert [cell.rpartition(" ")[2] for cell in model3[3:]] == [
+        "(6/8)",
+        "(3/8)",
+        "(6/8)",
+        "(7/8)",
+    ]
+    assert model3[3].startswith("0.265 [")
+    assert scheduled[2:4] == ["not run", "- (5/8)"]
+    assert "0 of the 9 rows are trained as the study did" in wildcats
+    assert [row[2] for row in rows[9:]] == ["64 px, random weights"] * 2
+    assert "| colours | - | without a network | 0.390 [" in wildcats
+    assert "| wildcats | six kinds of wild animals, faces | 200 | 4,738 |" in text
+    second = text.partition("retrieval table: artstyles7")[2].partition("\n## ")[0]
+    assert "/8)" not in second  # its one query was of the other set
+    losses = text.partition("The study's losses")[2].partition("\n## ")[0]
+    assert "| model3 | none | 64 px, 8 steps (`six`) | 0.10000 | not run | 0.00662" in losses
+
+
+def test_a_row_of_the_studys_table_comes_from_the_largest_grid_that_has_it() -> None:
+    grids = [get_grid(name) for name in ("table-128", "table")]
+    runs = [next(run for run in grid.runs if run.dataset == "wildcats") for grid in grids]
+    results = [
+        each
+        for run in runs
+        for each in (result(run.name, 2, losses=(0.1,)), result(untrained(run).name, 1))
+    ]
+    for known, name in ((results, "table-128"), (results[2:], "table")):
+        rows = original_rows("wildcats", grids, Evidence(known))
+        assert {key: row.grid.name for key, row in rows.items()} == {("model3", "none"): name}
+
+
+def test_the_networks_have_as_many_values_as_the_study_reports() -> None:
+    assert "| model6 | 1024 x 2 x 2 | 8,630,400 (8,630,400) | 8,629,379 (8,629,379) |" in page(
+        Evidence([])
+    )
+    for name, reported in REPORTED_PARAMETERS.items():
+        architecture = get_architecture(name)
+        ours = architecture.encoder_parameters(), architecture.decoder_parameters()
+        assert ours == reported
 
 
 def test_the_page_names_the_grids_even_where_nothing_was_run() -> None:
@@ -347,11 +401,42 @@ def test_the_page_names_the_grids_even_where_nothing_was_run() -> None:
     assert "### " not in text
 
 
+def test_what_new_results_tell_is_shown_and_what_old_ones_lack_is_left_out(tmp_path: Path) -> None:
+    runs, evidence = evidence_of_the_six_grid()
+    assert "Example rows" not in page(evidence, plots=tmp_path / "old")
+    assert not (tmp_path / "old" / "six-spectra.svg").exists()
+    answers = {pair: [["a.png", "tiger"]] * 3 + [["b.png", "puma"]] * 5 for pair in PAIRS}
+    for run in runs:
+        for known, share in ((evidence.of(run), 0.9), (evidence.start_of(run), 0.2)):
+            assert known is not None
+            facts: dict[str, Any] = known.facts  # type: ignore[assignment]
+            facts["spectrum"] = [share, 1 - share]
+            facts["examples"] = [{"query": ["tiger/1.jpg", "tiger"], "answers": answers}]
+            facts["settings"]["amp"] = "bf16"
+    text = page(evidence, plots=tmp_path / "new")
+    assert "Example rows: wildcats, model" in text
+    labels = ["**tiger**"] * 3 + ["puma"] * 5
+    assert f"| tiger (tiger/1.jpg) | maxpool cosine | {' | '.join(labels)} |" in text
+    assert "Share of the largest singular value (median): 20% before, 90% after." in text
+    assert (tmp_path / "new" / "six-spectra.svg").exists()
+    assert "in mixed precision (bf16)" in text
+
+
+def test_rows_of_several_image_sizes_are_told_apart_where_they_are_compared() -> None:
+    conclusion = named_best_are_best(table_rows(lambda key: 6 if key in BEST else 3))
+    assert "model6 plateau (128 px) over model3 none (64 px)" in conclusion.evidence
+
+
 def test_equal_losses_give_equal_pictures(tmp_path: Path) -> None:
-    for name in ("a.svg", "b.svg"):
-        assert plot_losses([candidate()], "title", tmp_path / name)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    for folder in ("a", "b"):
+        assert plot_losses([candidate()], "title", tmp_path / folder / "losses.svg")
+        for name, picture in PICTURES.items():
+            shown = picture.plot({"wildcats": [candidate()]}, tmp_path / folder / f"{name}.svg")
+            assert shown == (name != "spectra")
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
     assert not plot_losses([], "title", tmp_path / "c.svg")
+    assert not any(picture.plot({}, tmp_path / "c.svg") for picture in PICTURES.values())
 
 
 def test_every_claim_is_on_the_page_once_a_set() -> None:

@@ -23,7 +23,8 @@ from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, 
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.training import train
-from models.training_run import TrainingRun, split
+from models.training_run import TrainingRun
+from models.training_share import split
 from models.whitening import fit_whitening
 
 SMALL = TrainSettings(arch="model1", image_size=32, epochs=3, batch_size=8, seed=1)
@@ -203,6 +204,55 @@ def test_a_killed_and_resumed_training_ends_as_if_undisturbed(
     assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
     timeless = [replace(record, seconds=0) for record in resumed.history]
     assert timeless == [replace(record, seconds=0) for record in whole.history]
+
+
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_mixed_precision_comes_near_full_precision_and_keeps_full_weights(
+    files: list[ImageFile], tmp_path: Path, amp: str, recipe: str
+) -> None:
+    settings = replace(SMALL, recipe=recipe)
+    full = train(files, settings, tmp_path / "full", progress=False)
+    mixed = train(files, settings, tmp_path / "mixed", amp=amp, progress=False)
+    for ours, theirs in zip(mixed.history, full.history, strict=True):
+        assert ours.validation_loss == pytest.approx(theirs.validation_loss, rel=0.02)
+    assert not same(weights(tmp_path / "mixed"), weights(tmp_path / "full"))
+    assert {value.dtype for value in weights(tmp_path / "mixed").values()} == {torch.float32}
+    assert mixed.checkpoint.training["settings"]["amp"] == amp
+    assert full.checkpoint.training["settings"]["amp"] == "off"
+
+
+def test_a_resumed_training_in_mixed_precision_keeps_the_scale_of_its_gradients(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    whole = train(files, SMALL, tmp_path / "whole", amp="fp16", progress=False)
+    original = TrainingRun._epoch
+
+    def dying(run: TrainingRun, epoch: int, *args: object, **kwargs: object) -> object:
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return original(run, epoch, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingRun, "_epoch", dying)
+        with pytest.raises(KeyboardInterrupt):
+            train(files, SMALL, tmp_path / "cut", amp="fp16", progress=False)
+    with pytest.raises(TrainingError, match="its amp is fp16, not off"):
+        train(files, SMALL, tmp_path / "cut", resume=True, progress=False)
+    resumed = train(files, SMALL, tmp_path / "cut", amp="fp16", resume=True, progress=False)
+    assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
+
+
+def test_a_training_of_before_mixed_precision_can_be_resumed(
+    files: list[ImageFile], tmp_path: Path
+) -> None:
+    first = train(files, SMALL, tmp_path, progress=False)
+    file = tmp_path / "resume.pt"
+    state = torch.load(file)
+    del state["scaler"], state["settings"]["amp"], state["settings"]["processes"]
+    torch.save(state, file)
+    again = train(files, SMALL, tmp_path, resume=True, progress=False)
+    assert again.checkpoint == first.checkpoint
 
 
 def test_resuming_a_finished_training_changes_nothing(
