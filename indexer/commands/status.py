@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import asdict
 
 from indexer.commands.arguments import chosen, dataset_argument, finish
-from indexer.commands.printing import print_json, print_table
+from indexer.commands.printing import print_json, print_table, source_option_rows
 from indexer.layout import DataFolder, disk_bytes
 from indexer.types import DatasetInfo
 
@@ -53,6 +53,7 @@ def _print_status(
             ("checkpoint", f"{info.checkpoint} at {info.image_size} px"),
             ("vectors", vectors),
             ("source", info.source),
+            *source_option_rows(info.source_options),
             ("synced", info.synced_at),
             ("engine", info.engine),
             *(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -20,17 +21,18 @@ from indexer.commands.arguments import (
     server_options,
     whole,
 )
-from indexer.commands.printing import print_json, print_table
+from indexer.commands.printing import print_json, print_table, source_option_rows
 from indexer.errors import InvalidRequestError
 from indexer.layout import DataFolder
 from indexer.parts import Part
+from indexer.sync_options import SyncOptions
 from indexer.types import Distance
 from indexer.workload import GPU_BATCH_SIZE, MOST_WORKERS
 from models.errors import EmptySourceError
 from models.pooling import STANDARD, Pooling
 from models.progress import ProgressFile
 from models.runtimes import Runtime
-from models.sources import SOURCE_KINDS
+from models.sources import SOURCE_KINDS, SourceOptions, place_source
 
 if TYPE_CHECKING:
     from indexer.store import VectorStore
@@ -78,13 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the first N files only; the other images stay as they are",
     )
-    exclude_argument(parser)
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        metavar="FILE.csv",
-        help="labels from the columns path and label of a CSV file, instead of folder names",
-    )
+    _add_source_arguments(parser)
     parser.add_argument(
         "--allow-empty",
         action="store_true",
@@ -98,6 +94,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     progress_argument(parser)
     _add_machine_arguments(parser)
     finish(parser, run)
+
+
+def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """What of SOURCE is taken: remembered with the index, until something else is said."""
+    exclusion = parser.add_mutually_exclusive_group()
+    exclude_argument(exclusion, remembered=True)
+    exclusion.add_argument(
+        "--no-exclude", action="store_true", help="forget them: pass over nothing of SOURCE"
+    )
+    labels = parser.add_mutually_exclusive_group()
+    labels.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE.csv",
+        help="labels from the columns path and label of a CSV file, instead of folder names; "
+        "default: the file that the last sync was given",
+    )
+    labels.add_argument(
+        "--no-labels", action="store_true", help="forget the file: labels are folder names"
+    )
 
 
 def _add_worker_arguments(parser: argparse.ArgumentParser) -> None:
@@ -175,12 +191,12 @@ def run(given: argparse.Namespace) -> None:
     from indexer.workload import Workload
     from models.encoder import Encoder
 
-    part = _part(given)
+    options = _options(given)
     settings = chosen(given)
-    folder, options = settings.data_dir, server_options(given, settings.qdrant_url)
+    folder, layout = settings.data_dir, server_options(given, settings.qdrant_url)
     told = ProgressFile(given.progress)
     told.begin("unpacking")
-    with TemporaryDirectory() as scratch, closing(open_store(settings, options=options)) as store:
+    with TemporaryDirectory() as scratch, closing(open_store(settings, options=layout)) as store:
         workspace = Path(scratch) if given.dry_run else DataFolder(folder).sources
         source = _source(given, store, workspace)
         checkpoint = given.checkpoint or usual_checkpoint(
@@ -194,40 +210,45 @@ def run(given: argparse.Namespace) -> None:
             checkpoint=checkpoint,
             data_dir=folder,
             dataset=given.dataset,
-            distances=given.distance,
-            poolings=given.pooling,
-            limit=given.limit,
-            part=part,
-            finish=given.finish,
-            max_megapixels=given.max_megapixels,
+            options=options,
             workload=Workload.on(
                 encoder.device_type, workers=given.workers, batch_size=given.batch_size
             ),
-            allow_empty=given.allow_empty,
-            dry_run=given.dry_run,
             told=told,
         )
     if given.json:
-        print_json(_sync_json(report))
+        print_json(_sync_json(report, source.options))
     else:
-        _print_report(report, dry_run=given.dry_run)
-    if part:
+        _print_report(report, source.options, dry_run=given.dry_run)
+    if options.part:
         print(
-            f"part {part} is filled; `sync --finish` publishes when all of them are",
+            f"part {options.part} is filled; `sync --finish` publishes when all of them are",
             file=sys.stderr,
         )
 
 
+def _options(given: argparse.Namespace) -> SyncOptions:
+    return SyncOptions(
+        distances=tuple(given.distance),
+        poolings=tuple(given.pooling),
+        limit=given.limit,
+        max_megapixels=given.max_megapixels,
+        part=_part(given),
+        finish=given.finish,
+        allow_empty=given.allow_empty,
+        dry_run=given.dry_run,
+    )
+
+
 def _source(given: argparse.Namespace, store: VectorStore, workspace: Path) -> Source:
     """SOURCE; one without images only where an index may be emptied, or refuses to be."""
-    from models.sources import open_source
+    from indexer.pipeline import usual_source_options
 
+    placed = place_source(given.source, workspace=workspace)
+    name = given.dataset or placed.name
     try:
-        return open_source(
-            given.source, workspace=workspace, exclude=given.exclude, labels=given.labels
-        )
+        return placed.listed(_source_options(given, usual_source_options(store, name)))
     except EmptySourceError as error:
-        name = given.dataset or error.source.name
         if given.worker_index is None and (
             given.allow_empty or any(info.name == name for info in store.datasets())
         ):
@@ -235,10 +256,20 @@ def _source(given: argparse.Namespace, store: VectorStore, workspace: Path) -> S
         raise
 
 
-def _sync_json(report: SyncReport) -> dict[str, object]:
+def _source_options(given: argparse.Namespace, usual: SourceOptions) -> SourceOptions:
+    """What was said now, and ``usual`` where nothing was."""
+    said = SourceOptions.of(given.exclude, given.labels)
+    return SourceOptions(
+        exclude=said.exclude if said.exclude or given.no_exclude else usual.exclude,
+        labels=said.labels if said.labels or given.no_labels else usual.labels,
+    )
+
+
+def _sync_json(report: SyncReport, taken: SourceOptions) -> dict[str, object]:
     return {
         "dataset": report.dataset,
         "checkpoint": report.checkpoint,
+        "source_options": asdict(taken),
         "added": report.added,
         "updated": report.updated,
         "moved": report.moved,
@@ -251,7 +282,7 @@ def _sync_json(report: SyncReport) -> dict[str, object]:
     }
 
 
-def _print_report(report: SyncReport, *, dry_run: bool) -> None:
+def _print_report(report: SyncReport, taken: SourceOptions, *, dry_run: bool) -> None:
     _print_failures(report)
     if report.removed > report.unchanged + report.updated + report.moved:
         print(f"most of the indexed images were gone: {report.removed:,} removed", file=sys.stderr)
@@ -260,6 +291,7 @@ def _print_report(report: SyncReport, *, dry_run: bool) -> None:
         [
             ("dataset", report.dataset + (" (dry run: nothing was written)" if dry_run else "")),
             ("checkpoint", report.checkpoint),
+            *source_option_rows(taken),
             *((name, str(getattr(report, name))) for name in counts),
             ("failed", str(len(report.failed))),
             ("passed over", str(report.passed_over)),
