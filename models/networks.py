@@ -14,7 +14,7 @@ from models.errors import RuntimeUnusableError
 from models.onnx_graph import OnnxGraph, open_graph
 from models.runtime_choice import measure, read_timing, write_timing
 from models.runtimes import Runtime, onnx_is_installed
-from models.visual_words import WordAssignment
+from models.visual_words import has_words
 
 GRAPH_FILE = "encoder.onnx"
 TIMING_FILE = "runtime.json"
@@ -111,8 +111,7 @@ def _faster(
 
 def _onnx_may_pay(module: nn.Module, device: torch.device) -> bool:
     """Visual words take ONNX Runtime twice as long as PyTorch at least (docs/findings.md)."""
-    has_words = any(isinstance(layer, WordAssignment) for layer in module.modules())
-    return device.type == "cpu" and onnx_is_installed() and not has_words
+    return device.type == "cpu" and onnx_is_installed() and not has_words(module)
 
 
 def _check_onnx(device: torch.device) -> None:

@@ -29,7 +29,8 @@ from models.reconstructions import SHOWN, remove_sheet, write_sheet
 from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
-from models.word_fitting import fit_words, has_words
+from models.visual_words import has_words
+from models.word_fitting import fit_words
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
