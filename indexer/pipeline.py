@@ -73,13 +73,14 @@ def sync(
         ledger = ledger.forgiven()
         source = ledger.only_these(source)
         options = replace(options, limit=len(source.files))
+    base = published if published and spec.can_start_from(IndexSpec.of(published)) else None
     indexed = published.images if published else 0
     run = SyncRun(
         source=source,
         encoder=encoder,
         store=store,
         spec=spec,
-        published=published if _is_base(published, spec) else None,
+        base=base,
         folder=folder,
         ledger=ledger,
         options=options,
@@ -180,13 +181,3 @@ def _vector_sizes(
                 f"`--pooling {STANDARD[0]}` does without"
             )
     return {pooling: encoder.vector_sizes[pooling] for pooling in wanted}
-
-
-def _is_base(published: DatasetInfo | None, spec: IndexSpec) -> bool:
-    """Whether the writer of ``spec`` starts from the published points."""
-    return (
-        published is not None
-        and published.fingerprint == spec.fingerprint
-        and published.vector_sizes == spec.vector_sizes
-        and set(spec.distances) <= set(published.distances)
-    )

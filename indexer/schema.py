@@ -133,6 +133,17 @@ class IndexSpec:
             source_options=info.source_options,
         )
 
+    def can_start_from(self, published: IndexSpec) -> bool:
+        """Whether the points of ``published`` serve this index: same vectors, no further distance.
+
+        Otherwise its images are encoded anew.
+        """
+        return (
+            self.fingerprint == published.fingerprint
+            and dict(self.vector_sizes) == dict(published.vector_sizes)
+            and set(self.distances) <= set(published.distances)
+        )
+
     @property
     def checkpoint(self) -> str:
         """Name of the checkpoint, as :func:`models.checkpoint.checkpoint_name` makes it."""

@@ -44,7 +44,7 @@ class SyncRun:
         encoder: makes their vectors.
         store: where readers see the published index.
         spec: the index that is being made.
-        published: the published index, when the work starts from it.
+        base: the published index, when the work starts from it.
         folder: the data folder.
         ledger: what is known of unreadable files.
         options: what is asked for.
@@ -60,7 +60,7 @@ class SyncRun:
     encoder: ImageEncoder
     store: VectorStore
     spec: IndexSpec
-    published: DatasetInfo | None
+    base: DatasetInfo | None
     folder: DataFolder
     ledger: FailureLedger
     options: SyncOptions
@@ -103,7 +103,7 @@ class SyncRun:
     def dry_run(self) -> SyncReport:
         """Count what ``run`` would do; files are opened, but not encoded."""
         with self.tally.timed("total"):
-            if self.published:
+            if self.base:
                 records = self.store.scroll(self.spec.dataset, self.spec.distances[0])
                 self.stored = {record.id: record for record in records}
             changes = self._changes()
@@ -149,9 +149,9 @@ class SyncRun:
 
         Raw vectors serve both distances. Where there is only cosine, its unit vectors serve.
         """
-        if not self.published:
+        if not self.base:
             return {}
-        raw = Distance.EUCLID in self.published.distances
+        raw = Distance.EUCLID in self.base.distances
         found = self.store.retrieve(
             self.spec.dataset,
             Distance.EUCLID if raw else Distance.COSINE,
