@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import RuntimeUnusableError
-from models.onnx_graph import OnnxGraph, open_graph
-from models.runtime_choice import measure, read_timing, write_timing
+from models.onnx_graph import open_graph
+from models.runtime_choice import measure, network_name, read_timing, write_timing
 from models.runtimes import Runtime, onnx_is_installed
 from models.visual_words import has_words
 
@@ -76,34 +76,36 @@ def open_network(
         RuntimeUnusableError: ``onnx`` was asked for, and it is not installed, ``device`` is not the
             CPU, or the network cannot be exported.
     """
-    if runtime is Runtime.TORCH or (runtime is Runtime.AUTO and not _onnx_may_pay(module, device)):
+    if runtime is Runtime.AUTO and _onnx_may_pay(module, device):
+        return _open_faster(module, image_size, device, folder)
+    if runtime is not Runtime.ONNX:
         return TorchNetwork(module, device)
-    known = None if runtime is Runtime.ONNX or folder is None else read_timing(folder / TIMING_FILE)
+    _check_onnx(device)
+    return open_graph(module, image_size, folder and folder / GRAPH_FILE)
+
+
+def _open_faster(
+    module: nn.Module, image_size: int, device: torch.device, folder: Path | None
+) -> Network:
+    """What is known to be faster, or is found to be now; PyTorch where the other cannot do it."""
+    name = network_name(module, image_size)
+    known = read_timing(folder / TIMING_FILE, name) if folder else None
     if known and known.faster is Runtime.TORCH:
         return TorchNetwork(module, device)
     try:
-        _check_onnx(device)
-        graph = open_graph(module, image_size, None if folder is None else folder / GRAPH_FILE)
+        graph = open_graph(module, image_size, folder and folder / GRAPH_FILE)
     except RuntimeUnusableError as error:
-        if runtime is Runtime.ONNX:
-            raise
         _logger.warning("PyTorch encodes instead of ONNX Runtime: %s", error)
         return TorchNetwork(module, device)
-    if known or runtime is Runtime.ONNX:
+    if known:
         return graph
-    return _faster(TorchNetwork(module, device), graph, image_size, folder)
-
-
-def _faster(
-    network: TorchNetwork, graph: OnnxGraph, image_size: int, folder: Path | None
-) -> Network:
-    """The one that takes less time for an image; a graph that does not is removed again."""
+    network = TorchNetwork(module, device)
     timing = measure(network, graph, image_size)
-    if folder is not None:
-        write_timing(folder / TIMING_FILE, timing)
+    if folder:
+        write_timing(folder / TIMING_FILE, name, timing)
     if timing.faster is Runtime.ONNX:
         return graph
-    if folder is not None:
+    if folder:
         with suppress(OSError):
             (folder / GRAPH_FILE).unlink(missing_ok=True)
     return network

@@ -5,6 +5,7 @@ Neither always is (docs/findings.md): it depends on the network, the processor a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import platform
@@ -21,7 +22,7 @@ from models.runtimes import Runtime
 from models.threads import one_thread_each
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 ROUNDS = 5
 """How often each encodes the image, in turns. The fastest time counts: other programs can only make
@@ -73,30 +74,35 @@ def measure(
     return Timing(*map(min, seconds))
 
 
-def read_timing(path: Path) -> Timing | None:
-    """What was measured on this machine with these versions; None where nothing was."""
+def read_timing(path: Path, network: str) -> Timing | None:
+    """What was measured of ``network`` on this machine with these versions; None: nothing was."""
     try:
         content = json.loads(path.read_bytes())
-        if content["measured_on"] != _machine():
+        if content["measured_on"] != _conditions(network):
             return None
         return Timing(float(content["seconds"]["torch"]), float(content["seconds"]["onnx"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write_timing(path: Path, timing: Timing) -> None:
+def write_timing(path: Path, network: str, timing: Timing) -> None:
     """Keep ``timing``; where that is not possible, the next one measures again."""
-    content = {"measured_on": _machine(), "seconds": asdict(timing)}
+    content = {"measured_on": _conditions(network), "seconds": asdict(timing)}
     try:
         path.write_text(json.dumps(content, indent=2))
     except OSError as error:
         _logger.debug("%s is not written: %s", path, error)
 
 
-def _machine() -> dict[str, str]:
+def network_name(module: nn.Module, image_size: int) -> str:
+    """The same for networks that take the same time: of the same layers, at the same size."""
+    return hashlib.sha256(f"{module} {image_size}".encode()).hexdigest()[:16]
+
+
+def _conditions(network: str) -> dict[str, str]:
     """What the times depend on."""
     versions = {package: version(package) for package in ("torch", "onnxruntime")}
-    return {"processor": _processor(), **versions}
+    return {"network": network, "processor": _processor(), **versions}
 
 
 def _processor() -> str:

@@ -211,13 +211,27 @@ def test_what_was_measured_elsewhere_or_cannot_be_read_is_measured_again(
 
 
 @pytest.mark.parametrize("measured", [TORCH_IS_FASTER], indirect=True)
+def test_another_network_trained_into_the_folder_is_measured_anew(
+    folder: Path, measured: Measured
+) -> None:
+    Encoder.load(folder, device="cpu")
+    torch.manual_seed(1)
+    save_checkpoint(folder, create_model("model1"), Preprocess(40))
+    Encoder.load(folder, device="cpu")
+    assert measured.calls == 1, "other weights take no other time"
+    save_checkpoint(folder, create_model("model3"), Preprocess(40))
+    assert Encoder.load(folder, device="cpu").runtime is Runtime.TORCH
+    assert measured.calls == 2
+
+
+@pytest.mark.parametrize("measured", [TORCH_IS_FASTER], indirect=True)
 def test_an_encoder_of_no_folder_measures_and_keeps_nothing(measured: Measured) -> None:
     encoder = Encoder(create_model("model1"), Preprocess(40), device="cpu", runtime=Runtime.AUTO)
     assert (encoder.runtime, measured.calls) == (Runtime.TORCH, 1)
 
 
 def test_a_folder_that_cannot_be_written_costs_only_the_next_measurement(tmp_path: Path) -> None:
-    write_timing(tmp_path / "absent" / TIMING_FILE, Timing(1, 2))
+    write_timing(tmp_path / "absent" / TIMING_FILE, "network", Timing(1, 2))
     assert list(tmp_path.iterdir()) == []
 
 
