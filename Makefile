@@ -43,15 +43,19 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-# A local build tag such as +cpu is of one machine's wheel: the lock names the plain version.
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-header --no-annotate \
            --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
+# pip-compile resolves for the Python and the machine that it runs on. A local build tag such as
+# +cpu is of one machine's wheel: the locks name the plain version. And what py7zr needs below
+# Python 3.14 alone, where it is the standard library's, cannot be installed from there on.
+PORTABLE := sed -i -e 's/+cpu$$//' -e 's/^backports-zstd==[^ ]*$$/& ; python_version < "3.14"/'
+
 lock: $(VENV)/.dev
 	$(COMPILE) --output-file requirements.lock pyproject.toml
-	sed -i 's/+cpu$$//' requirements.lock
+	$(PORTABLE) requirements.lock
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	sed -i 's/+cpu$$//' requirements-dev.lock
+	$(PORTABLE) requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

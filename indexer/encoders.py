@@ -20,6 +20,9 @@ Load = Callable[[Path], "ImageEncoder"]
 class Encoders:
     """Encoders by the index they belong to. Thread-safe; torch is imported by the first one.
 
+    One is kept as long as the last question about some dataset was asked with it. Loading one keeps
+    nobody waiting who asks for another.
+
     Args:
         folder: has a copy of every index's checkpoint.
         load: makes an encoder of a checkpoint folder; by default ``Encoder.load``.
@@ -29,6 +32,8 @@ class Encoders:
         self._folder = folder
         self._load = load or _load
         self._loaded: dict[str, ImageEncoder] = {}
+        self._loading: dict[str, threading.Lock] = {}
+        self._used: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def of(self, info: DatasetInfo) -> ImageEncoder:
@@ -38,12 +43,24 @@ class Encoders:
             CheckpointMismatchError: the copy of its checkpoint is of another one.
         """
         with self._lock:
-            if info.fingerprint not in self._loaded:
+            loading = self._loading.setdefault(info.fingerprint, threading.Lock())
+        with loading:
+            encoder = self._loaded.get(info.fingerprint)
+            if encoder is None:
                 encoder = self._load(self._folder.checkpoints / info.checkpoint)
                 if encoder.fingerprint != info.fingerprint:
                     raise _mismatch(info, encoder.name)
-                self._loaded[info.fingerprint] = encoder
-            return self._loaded[info.fingerprint]
+            self._keep(info, encoder)
+        return encoder
+
+    def _keep(self, info: DatasetInfo, encoder: ImageEncoder) -> None:
+        """Keep ``encoder``, and forget those that no dataset is asked with any more."""
+        with self._lock:
+            self._loaded[info.fingerprint] = encoder
+            self._used[info.name] = info.fingerprint
+            for fingerprint in self._loaded.keys() - self._used.values():
+                del self._loaded[fingerprint]
+                self._loading.pop(fingerprint, None)
 
 
 def check_checkpoint(checkpoint: Path, info: DatasetInfo) -> None:

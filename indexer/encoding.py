@@ -8,11 +8,10 @@ thread encodes batch after batch while the next is being read.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +26,7 @@ from models.errors import UnreadableImageError
 from models.images import MAX_MEGAPIXELS
 from models.pooling import Pooling
 from models.sources import ImageFile
+from models.threads import one_thread_each
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -211,29 +211,3 @@ def _ahead(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-_uses = threading.Lock()
-_threads_before: list[int] = []
-"""Torch's number of threads before each use of :func:`one_thread_each` that is under way."""
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Keep torch from using several threads inside each of the workers.
-
-    The last of several uses at once gives torch its threads back: each would find, and restore,
-    what another has set.
-    """
-    import torch
-
-    with _uses:
-        _threads_before.append(torch.get_num_threads())
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _uses:
-            before = _threads_before.pop()
-            if not _threads_before:
-                torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""How good are the neighbours: every labelled image of a dataset as a query, itself left out.
+"""How good rankings are by labels: every labelled image is a query, itself left out.
 
 A label says what is relevant, and a label that starts with "_" is none: images below a folder
 such as ``_distractors`` are only there to be found by mistake. An image whose label no other image
@@ -7,20 +7,16 @@ has is no query either: nothing could be found. docs/evaluation.md names every f
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from indexer import metrics
 from indexer.bootstrap import Estimate, estimate
-from indexer.errors import InvalidRequestError, NoLabelsError
-from indexer.recommend import Contender, Recommendation, recommend
+from indexer.errors import NoLabelsError
 from indexer.types import DatasetInfo, Distance, Record
 from models.pooling import Pooling
 
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.metrics import PerQuery, Relevance
-    from indexer.search import Searcher
     from indexer.store.base import VectorStore
     from indexer.types import Vector
 
@@ -81,31 +76,6 @@ class QueryScores:
     def _scores(self, rows: NDArray[np.intp]) -> RetrievalScores:
         means = estimate({name: values[rows] for name, values in self.values.items()})
         return RetrievalScores(**means, queries=len(rows), k=self.k)
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationRow:
-    """One representation under one <pooling, distance> pair; no pooling for pixels and colours."""
-
-    contender: Contender
-    scores: RetrievalScores
-    per_query: QueryScores
-    by_stem: Mapping[str, Estimate]
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """A dataset's stored pairs, what they have to beat, and the pair to search with."""
-
-    dataset: str
-    pairs: tuple[EvaluationRow, ...]
-    baselines: tuple[EvaluationRow, ...]
-    recommendation: Recommendation
-
-    @property
-    def rows(self) -> tuple[EvaluationRow, ...]:
-        """All of them, the pairs first."""
-        return self.pairs + self.baselines
 
 
 def comparable(vectors: NDArray[np.float32], distance: Distance) -> NDArray[np.float32]:
@@ -243,46 +213,6 @@ def recall_by_stem(
     return recalls
 
 
-def evaluate(
-    store: VectorStore, dataset: str, *, k: int, progress: bool, originals: str | None = None
-) -> Evaluation:
-    """Judge a dataset's stored vectors beside random weights, colours and raw pixels.
-
-    All are compared exactly, so the figures are those of the vectors, not of an engine.
-
-    Args:
-        store: where the vectors are.
-        dataset: a published index.
-        k: depth.
-        progress: show progress on stderr.
-        originals: only files of this name (without suffix) are queries, and recall@k is given for
-            every other name too.
-
-    Raises:
-        NoLabelsError: the images have no labels.
-        InvalidRequestError: no image is named ``originals``.
-        UnreadableImageError: an indexed file can no longer be read; sync first.
-    """
-    info = store.describe(dataset)
-    records = list(store.scroll(dataset, info.distances[0]))
-    if originals is not None and not any(_stem(record) == originals for record in records):
-        raise InvalidRequestError(f"dataset {dataset!r} has no file named {originals!r}")
-    judged = partial(_row, records=records, k=k, originals=originals)
-    pairs = [
-        judged(info.checkpoint, pooling, distance, vectors)
-        for pooling, distance, vectors in stored_vectors(store, info)
-    ]
-    baselines = []
-    for name, pooling, vectors in _baselines(info, image_files(info, records), progress=progress):
-        baselines += [judged(name, pooling, distance, vectors) for distance in info.distances]
-    recommendation = recommend(
-        [row.contender for row in pairs],
-        [row.contender for row in baselines],
-        metric=f"precision@{k}",
-    )
-    return Evaluation(dataset, tuple(pairs), tuple(baselines), recommendation)
-
-
 def stored_vectors(
     store: VectorStore, info: DatasetInfo
 ) -> Iterator[tuple[Pooling, Distance, Vector]]:
@@ -296,74 +226,3 @@ def stored_vectors(
 def image_files(info: DatasetInfo, records: Sequence[Record]) -> list[Path]:
     """The files of stored points."""
     return [Path(info.root, str(record.payload["path"])) for record in records]
-
-
-def record_labels(records: Sequence[Record]) -> list[str | None]:
-    """The labels of stored points, None where there is none."""
-    labels = [record.payload["label"] for record in records]
-    return [label if isinstance(label, str) else None for label in labels]
-
-
-def _stem(record: Record) -> str:
-    return Path(str(record.payload["path"])).stem
-
-
-def _row(
-    representation: str,
-    pooling: Pooling | None,
-    distance: Distance,
-    vectors: Vector,
-    *,
-    records: Sequence[Record],
-    k: int,
-    originals: str | None,
-) -> EvaluationRow:
-    labels = record_labels(records)
-    stems = [_stem(record) for record in records]
-    asking = None if originals is None else np.array([stem == originals for stem in stems])
-    scored = score_queries(vectors, labels, distance, k=k, asking=asking)
-    by_stem = {} if originals is None else recall_by_stem(scored, labels, stems)
-    values = scored.values["precision_at_k"]
-    contender = Contender(representation, pooling, distance, vectors.shape[1], values)
-    return EvaluationRow(contender, scored.scores(), scored, by_stem)
-
-
-def _baselines(
-    info: DatasetInfo, files: Sequence[Path], *, progress: bool
-) -> Iterator[tuple[str, Pooling | None, Vector]]:
-    from models.baselines import baselines
-
-    for baseline in baselines(
-        info.arch, image_size=info.image_size, poolings=info.vector_sizes, progress=progress
-    ):
-        for pooling, vectors in baseline.vectors(files).items():
-            yield baseline.name, pooling, vectors
-
-
-@dataclass(frozen=True, slots=True)
-class SelfRetrieval:
-    """How often an image, given as a file, finds itself first under one pair."""
-
-    pooling: Pooling
-    distance: Distance
-    found: int
-    queries: int
-
-
-def self_retrieval(searcher: Searcher, dataset: str, *, progress: bool) -> list[SelfRetrieval]:
-    """Search with every indexed file from disk: the whole way of a query, decoding included."""
-    info = searcher.describe(dataset)
-    found: Counter[tuple[Pooling, Distance]] = Counter()
-    records = list(searcher.records(dataset))
-    for record in tqdm(records, desc="Every image as query", unit="image", disable=not progress):
-        file = Path(info.root, str(record.payload["path"]))
-        result = searcher.by_image(
-            dataset, file, poolings=list(info.vector_sizes), distances=info.distances, k=1
-        )
-        for row in result.rows:
-            found[row.pooling, row.distance] += row.hits[0].id == record.id
-    return [
-        SelfRetrieval(pooling, distance, found[pooling, distance], len(records))
-        for pooling in info.vector_sizes
-        for distance in info.distances
-    ]

@@ -28,6 +28,7 @@ from indexer.groups import (
     write_summary,
 )
 from indexer.layout import DataFolder
+from indexer.payloads import label_of
 from indexer.schema import IndexSpec, check_poolings
 from indexer.types import DatasetInfo, Distance, Record
 from models.pooling import Pooling
@@ -93,20 +94,20 @@ def find_groups(
     info = store.describe(dataset)
     check_poolings(dataset, info.vector_sizes, [pooling])
     _check_count(method, count, info)
-    ids, payloads, rows = _projected(store, info, pooling)
+    ids, facts, rows = _projected(store, info, pooling)
     if method is GroupingMethod.HDBSCAN:
         found = _dense_regions(rows)
     else:
         found = _partition(rows, count or _best_count(rows, seed), seed)
     numbers = _by_size(found)
-    labels = [payload.label for payload in payloads]
+    labels = [one.label for one in facts]
     grouped = numbers > 0
     summary = GroupingSummary(
         dataset=dataset,
         fingerprint=info.fingerprint,
         method=method,
         pooling=pooling,
-        groups=tuple(_groups(rows, numbers, ids, payloads)),
+        groups=tuple(_groups(rows, numbers, ids, facts)),
         outside=int((~grouped).sum()),
         silhouette=_silhouette(rows[grouped], numbers[grouped], seed),
         agreement=_agreement(numbers, labels),
@@ -188,8 +189,7 @@ def _projected(
 
 
 def _facts(record: Record) -> _Facts:
-    label = record.payload.get("label")
-    return _Facts(str(record.payload["path"]), None if label is None else str(label))
+    return _Facts(str(record.payload["path"]), label_of(record.payload))
 
 
 def _batches(

@@ -12,7 +12,8 @@ from indexer.recommend import Contender, Recommendation
 if TYPE_CHECKING:
     from indexer.bootstrap import Comparison, Estimate
     from indexer.copy_evaluation import CopyEvaluation, CopyScores
-    from indexer.evaluation import Evaluation, RetrievalScores
+    from indexer.evaluation import RetrievalScores
+    from indexer.label_evaluation import Evaluation
 
 _WIDTH = 120
 _FORM = "{:<29} {:<15} {:>12} {:>12} {:>12} {:>12} {:>12}"

@@ -14,6 +14,7 @@ from indexer.types import DatasetInfo, Distance
 from models.checkpoint import checkpoint_name
 from models.pooling import Pooling
 from models.registry import get_architecture
+from models.sources import EVERY_IMAGE, SourceOptions
 
 SCHEMA_VERSION = 1
 
@@ -103,6 +104,8 @@ class IndexSpec:
         vector_sizes: number of values of each named vector.
         source: SOURCE string of the last sync.
         root: folder that the images' relative paths start from.
+        source_options: what the last sync took of ``source``; the next one does the same unless
+            told otherwise.
     """
 
     dataset: str
@@ -113,6 +116,7 @@ class IndexSpec:
     vector_sizes: Mapping[Pooling, int]
     source: str
     root: str
+    source_options: SourceOptions = EVERY_IMAGE
 
     @classmethod
     def of(cls, info: DatasetInfo) -> Self:
@@ -126,6 +130,18 @@ class IndexSpec:
             vector_sizes=info.vector_sizes,
             source=info.source,
             root=info.root,
+            source_options=info.source_options,
+        )
+
+    def can_start_from(self, published: IndexSpec) -> bool:
+        """Whether the points of ``published`` serve this index: same vectors, no further distance.
+
+        Otherwise its images are encoded anew.
+        """
+        return (
+            self.fingerprint == published.fingerprint
+            and dict(self.vector_sizes) == dict(published.vector_sizes)
+            and set(self.distances) <= set(published.distances)
         )
 
     @property

@@ -8,23 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from indexer.catalogue import Catalogues
-from indexer.checkpoints import PublishedCheckpoint, published_checkpoints
-from indexer.duplicates import DEFAULT_BITS, Duplicates
 from indexer.encoders import Encoders, check_checkpoint
-from indexer.errors import CheckpointMismatchError, InvalidRequestError, PointNotFoundError
-from indexer.failures import FailurePage, read_ledger
-from indexer.groups import GroupingSummary, read_summary
-from indexer.layout import DataFolder
-from indexer.originals import Originals, megapixels_of
+from indexer.errors import CheckpointMismatchError, InvalidRequestError
+from indexer.originals import megapixels_of
 from indexer.payloads import details_of, hits_of
+from indexer.published import MAX_PAGE, MAX_SAMPLE, PublishedIndexes
 from indexer.reading import read_image
 from indexer.schema import check_poolings
-from indexer.settings import Settings
-from indexer.store import VectorStore, open_store
+from indexer.store import VectorStore
 from indexer.store.presets import COARSE
 from indexer.types import (
     EVERYTHING,
@@ -32,13 +26,6 @@ from indexer.types import (
     DatasetInfo,
     Distance,
     Filter,
-    FormatCount,
-    GroupCount,
-    ImageDetails,
-    ImagePage,
-    LabelCount,
-    Order,
-    Record,
     ResultRow,
     SearchResult,
 )
@@ -49,18 +36,14 @@ if TYPE_CHECKING:
     from indexer.encoding import ImageEncoder
     from indexer.types import Vector
 
+__all__ = ["MAX_HITS", "MAX_PAGE", "MAX_SAMPLE", "Searcher"]
+
 MAX_HITS = 1_000
 """Most hits of one row."""
 
-MAX_SAMPLE = 1_000
-"""Most images that :meth:`Searcher.sample` gives."""
 
-MAX_PAGE = 1_000
-"""Most entries of one page of images or of failures."""
-
-
-class Searcher:
-    """Answers questions from published indexes; keeps encoders loaded between them.
+class Searcher(PublishedIndexes):
+    """Finds neighbours in published indexes; keeps encoders loaded between questions.
 
     Thread-safe. Torch is imported at the first search by image, not before.
 
@@ -77,40 +60,8 @@ class Searcher:
         store: VectorStore | None = None,
         load_encoder: Callable[[Path], ImageEncoder] | None = None,
     ) -> None:
-        self._folder = folder = DataFolder(data_dir)
-        self._store = store or open_store(Settings(data_dir))
-        self._encoders = Encoders(folder, load_encoder)
-        self._catalogues = Catalogues(self._store)
-        self._originals = Originals(folder)
-
-    @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """A searcher over the store that ``settings`` name."""
-        return cls(settings.data_dir, store=open_store(settings))
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
-
-    def datasets(self) -> list[DatasetInfo]:
-        """The published indexes, by name."""
-        return self._store.datasets()
-
-    def describe(self, dataset: str) -> DatasetInfo:
-        """One published index.
-
-        Raises:
-            DatasetNotIndexedError: there is none of that name.
-        """
-        return self._store.describe(dataset)
-
-    def checkpoints(self) -> list[PublishedCheckpoint]:
-        """What the published indexes were made with, by name."""
-        return published_checkpoints(self._folder.checkpoints, self.datasets())
-
-    def records(self, dataset: str) -> Iterator[Record]:
-        """Every stored image, by id, without vectors."""
-        return self._store.scroll(dataset, self.describe(dataset).distances[0])
+        super().__init__(data_dir, store=store)
+        self._encoders = Encoders(self._folder, load_encoder)
 
     def by_image(
         self,
@@ -214,131 +165,6 @@ class Searcher:
         self._check_still(info)
         return SearchResult(dataset, info.checkpoint, details_of(record), rows, clock.seconds)
 
-    def sample(self, dataset: str, count: int) -> list[ImageDetails]:
-        """Up to ``count`` stored images to choose from, spread over the labels; stable.
-
-        At most MAX_SAMPLE.
-        """
-        ids = self._catalogues.of(dataset).spread(min(count, MAX_SAMPLE))
-        return self.described(dataset, ids)
-
-    def page(
-        self,
-        dataset: str,
-        *,
-        where: Filter = EVERYTHING,
-        order: Order = Order.NAME,
-        offset: int = 0,
-        limit: int = 72,
-    ) -> ImagePage:
-        """The stored images that pass ``where``, some at a time.
-
-        Args:
-            dataset: where to look.
-            where: which images.
-            order: in which order.
-            offset: place of the first one, from 0; there are none before 0 and after the last.
-            limit: most images of the page, 1 to MAX_PAGE.
-
-        Raises:
-            DatasetNotIndexedError, InvalidRequestError.
-        """
-        _check_limit(limit)
-        ids, total = self._catalogues.of(dataset).page(
-            where=where, order=order, offset=offset, limit=limit
-        )
-        return ImagePage(tuple(self.described(dataset, ids)), total, offset)
-
-    def labels(self, dataset: str) -> tuple[LabelCount, ...]:
-        """The labels and how many images have each, ordered by label, those without one first."""
-        return self._catalogues.of(dataset).labels()
-
-    def formats(self, dataset: str) -> tuple[FormatCount, ...]:
-        """The formats and how many images are of each, ordered by name."""
-        return self._catalogues.of(dataset).formats()
-
-    def groups(self, dataset: str) -> tuple[GroupCount, ...]:
-        """The groups and how many images are in each, ordered by number, those in none first."""
-        return self._catalogues.of(dataset).groups()
-
-    def failures(self, dataset: str, *, offset: int = 0, limit: int = 72) -> FailurePage:
-        """The files that the last sync could not read, by path, some at a time.
-
-        None where that sync ran on another machine: the ledger is in the data folder, also of an
-        index on a server.
-
-        Args:
-            dataset: where to look.
-            offset: place of the first one, from 0; there are none before 0 and after the last.
-            limit: most files of the page, 1 to MAX_PAGE.
-
-        Raises:
-            DatasetNotIndexedError, InvalidRequestError.
-        """
-        _check_limit(limit)
-        ledger = read_ledger(self._folder.failures(self.describe(dataset).name))
-        return ledger.page(offset=offset, limit=limit)
-
-    def grouping(self, dataset: str) -> GroupingSummary | None:
-        """How the groups were made; None where that is not known, or was with other vectors."""
-        info = self.describe(dataset)
-        summary = read_summary(self._folder.groups(dataset))
-        return summary if summary and summary.fingerprint == info.fingerprint else None
-
-    def duplicates(self, dataset: str, *, bits: int = DEFAULT_BITS) -> Duplicates:
-        """Sets of near-identical images: their hashes differ in ``bits`` of 64 bits at most.
-
-        Raises:
-            DatasetNotIndexedError, InvalidRequestError.
-        """
-        return self._catalogues.of(dataset).duplicates(bits)
-
-    def details(self, dataset: str, point: UUID) -> ImageDetails:
-        """One stored image.
-
-        Raises:
-            PointNotFoundError: no such image in the dataset.
-        """
-        return details_of(self._stored(self.describe(dataset), point))
-
-    def thumbnail(self, dataset: str, point: UUID) -> Path:
-        """Path of the stored image's thumbnail (WebP, longest side 256).
-
-        One that is missing is made again from the original.
-
-        Raises:
-            PointNotFoundError: no such image, or its thumbnail and its file are gone.
-        """
-        info = self.describe(dataset)
-        return self._originals.thumbnail(info, self._stored(info, point))
-
-    def original(self, dataset: str, point: UUID) -> Path:
-        """Path of the stored image's file, inside the dataset's source folder.
-
-        Raises:
-            PointNotFoundError: no such image, or the file is gone.
-        """
-        info = self.describe(dataset)
-        return self._originals.file(info, self._stored(info, point))
-
-    def described(self, dataset: str, ids: Sequence[UUID]) -> list[ImageDetails]:
-        """The stored images ``ids``, in their order; those that are not there are left out."""
-        if not ids:
-            return []
-        found = self._store.retrieve(dataset, self.describe(dataset).distances[0], ids)
-        return [details_of(record) for record in found]
-
-    def _stored(self, info: DatasetInfo, point: UUID) -> Record:
-        return self._record(info.name, info.distances[0], point)
-
-    def _record(
-        self, dataset: str, distance: Distance, point: UUID, *, with_vectors: bool = False
-    ) -> Record:
-        found = self._store.retrieve(dataset, distance, [point], with_vectors=with_vectors)
-        if not found:
-            raise PointNotFoundError(f"no image with id {point} in dataset {dataset!r}")
-        return found[0]
-
     def _encode(
         self,
         info: DatasetInfo,
@@ -412,11 +238,6 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
-
-
-def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequestError(f"limit = {limit}: ask for 1 to {MAX_PAGE}")
 
 
 def _check_k(k: int) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from indexer.errors import InvalidRequestError
 from models.pooling import Pooling
+from models.sources import EVERY_IMAGE, SourceOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -312,6 +313,7 @@ class DatasetInfo:
         synced_at: end of the last sync, ISO 8601 UTC.
         engine: name and version of the engine, such as "qdrant-edge 0.9.0".
         generation: counts the states that were published.
+        source_options: what that sync was told to take of ``source``.
     """
 
     name: str
@@ -328,3 +330,4 @@ class DatasetInfo:
     synced_at: str
     engine: str
     generation: int = 0
+    source_options: SourceOptions = EVERY_IMAGE

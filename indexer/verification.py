@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from indexer.thumbnails import is_thumbnail, thumbnail_path
 from indexer.types import DatasetInfo, Record
 from indexer.vector_checks import StoredVectors, re_encoded, stored_ann_recall
 from models.errors import EmptySourceError, SimilarityError, SourceError
-from models.sources import Source, open_source
+from models.sources import PlacedSource, Source
 
 if TYPE_CHECKING:
     from indexer.encoding import ImageEncoder
@@ -212,7 +212,7 @@ def check_files(subject: Subject) -> Answer:
     """Every stored image has its file, with the content that was encoded."""
     info = subject.info
     try:
-        source = _listed(Path(info.root))
+        source = _listed(info)
     except SourceError:
         return (
             True,
@@ -234,11 +234,13 @@ def check_files(subject: Subject) -> Answer:
     return bool(gone or changed), detail, subject.sync
 
 
-def _listed(root: Path) -> Source:
-    if not root.is_dir():
-        raise SourceError(f"no such folder: {root}")
+def _listed(info: DatasetInfo) -> Source:
+    """The files that a sync would look at now. Labels do not count: a file of them may be away."""
+    placed = PlacedSource(info.source, info.name, Path(info.root))
+    if not placed.root.is_dir():
+        raise SourceError(f"no such folder: {placed.root}")
     try:
-        return open_source(str(root), workspace=root)
+        return placed.listed(replace(info.source_options, labels=None))
     except EmptySourceError as error:
         return error.source
 

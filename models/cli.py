@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,15 +19,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     listing.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     rows = [architecture_row(name) for name in list_models()]
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-        return 0
-    print(as_table(rows))
-    print(
-        f"also: {TORCHVISION}NAME, a classification network of torchvision, pretrained on ImageNet "
-        f"(such as {TORCHVISION}resnet50)",
-        file=sys.stderr,
-    )
+    try:
+        print(json.dumps(rows, indent=2) if arguments.json else as_table(rows), flush=True)
+    except BrokenPipeError:  # the reader of stdout had enough; keep the interpreter's exit quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not arguments.json:
+        print(
+            f"also: {TORCHVISION}NAME, a classification network of torchvision, pretrained on "
+            f"ImageNet (such as {TORCHVISION}resnet50)",
+            file=sys.stderr,
+        )
     return 0
 
 

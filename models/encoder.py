@@ -28,9 +28,6 @@ from models.preprocess import Preprocess
 from models.runtimes import Runtime
 from models.whitening import Whitening
 
-GRAPH_FILE = "encoder.onnx"
-"""In the folder of a checkpoint; it follows from the weights and may be deleted."""
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -46,7 +43,7 @@ class Encoder:
         fingerprint: 64 hex digits over weights and preprocessing; computed when not given.
         device: where to run, as :func:`models.device.choose_device` takes it.
         runtime: what runs it there.
-        kept_graph: file that ONNX Runtime's graph is kept in, so as to be made only once.
+        folder: keeps what is found out once of how to run it (models/networks.py).
 
     Raises:
         RuntimeUnusableError: ``runtime`` is ``onnx``, and it cannot be used.
@@ -61,7 +58,7 @@ class Encoder:
         fingerprint: str | None = None,
         device: str = "auto",
         runtime: Runtime = Runtime.TORCH,
-        kept_graph: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.arch = model.architecture.name
         self.preprocess = preprocess
@@ -80,7 +77,7 @@ class Encoder:
             preprocess.image_size,
             device=self._device,
             runtime=runtime,
-            kept_graph=kept_graph,
+            folder=folder,
         )
 
     @classmethod
@@ -89,7 +86,8 @@ class Encoder:
     ) -> Self:
         """Load the encoder of the checkpoint folder ``checkpoint``.
 
-        A graph for ONNX Runtime is kept beside the weights.
+        What is found out of how to run it, and a graph for ONNX Runtime, are kept beside the
+        weights.
 
         Raises:
             CheckpointError: no checkpoint there, or a damaged one.
@@ -103,7 +101,7 @@ class Encoder:
             fingerprint=loaded.info.fingerprint,
             device=device,
             runtime=runtime,
-            kept_graph=checkpoint / GRAPH_FILE,
+            folder=checkpoint,
         )
 
     def computed_by(self, network: Network) -> Self:

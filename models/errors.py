@@ -11,6 +11,8 @@ SimilarityError
 |-- TrainingError               training that cannot start, resume or go on
 |-- PoolingError                a pooling that an encoder cannot do
 |-- WhiteningError              images that no whitening can be fitted to
+|-- RuntimeUnusableError        what shall compute is not installed, or not for device or network
+|-- DeviceMemoryError           more images at once than the device has memory for
 `-- (indexer.errors)            everything about the index
 """
 

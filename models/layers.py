@@ -44,6 +44,20 @@ class Layer(Protocol):
         ...
 
 
+class Unlearned:
+    """A layer without learned values; comparisons, additions and the like are not counted."""
+
+    __slots__ = ()
+
+    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return 0
+
+    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
+        """None: there is nothing to multiply by."""
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Conv:
     """Convolution and activation."""
@@ -128,7 +142,7 @@ class Deconv:
 
 
 @dataclass(frozen=True, slots=True)
-class MaxPool:
+class MaxPool(Unlearned):
     """Maximum over a window, without padding."""
 
     kernel: int = 2
@@ -146,14 +160,6 @@ class MaxPool:
 
     def _side(self, length: int) -> int:
         return floor((length - self.kernel) / self.stride) + 1
-
-    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
-        """None."""
-        return 0
-
-    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
-        """None: comparisons are not counted."""
-        return 0
 
     def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
         """MaxPool2d."""
@@ -254,7 +260,7 @@ class Parallel:
 
 
 @dataclass(frozen=True, slots=True)
-class AveragePool:
+class AveragePool(Unlearned):
     """Mean of each square window; windows do not overlap.
 
     Attributes:
@@ -273,14 +279,6 @@ class AveragePool:
         channels, height, width = shape
         return (channels, height // self.kernel, width // self.kernel)
 
-    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
-        """None."""
-        return 0
-
-    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
-        """None: additions are not counted."""
-        return 0
-
     def build(self, channels: int) -> list[nn.Module]:
         """Shrink."""
         from models.blocks import Shrink
@@ -289,7 +287,7 @@ class AveragePool:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalHistogram:
+class LocalHistogram(Unlearned):
     """How often each word stands in each square cell, as square roots (models/visual_words.py).
 
     Attributes:
@@ -308,14 +306,6 @@ class LocalHistogram:
         channels, height, width = shape
         return (channels, height // self.cell, width // self.cell)
 
-    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
-        """None."""
-        return 0
-
-    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
-        """None: additions are not counted."""
-        return 0
-
     def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
         """HellingerHistogram."""
         from models.visual_words import HellingerHistogram
@@ -324,7 +314,7 @@ class LocalHistogram:
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalContext:
+class GlobalContext(Unlearned):
     """Draw every cell towards the mean of all cells, then give maps one length.
 
     Attributes:
@@ -341,14 +331,6 @@ class GlobalContext:
     def output_shape(self, shape: Shape) -> Shape:
         """Unchanged."""
         return shape
-
-    def parameters(self, channels: int) -> int:  # noqa: ARG002 - the protocol's signature
-        """None."""
-        return 0
-
-    def macs(self, shape: Shape) -> int:  # noqa: ARG002 - the protocol's signature
-        """None: element-wise steps are not counted."""
-        return 0
 
     def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
         """ContextNorm."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -12,11 +12,15 @@ from torch import Tensor, nn
 
 from models.errors import RuntimeUnusableError
 from models.onnx_graph import open_graph
+from models.runtime_choice import measure, network_name, read_timing, write_timing
 from models.runtimes import Runtime, onnx_is_installed
-from models.visual_words import WordAssignment
+from models.visual_words import has_words
+
+GRAPH_FILE = "encoder.onnx"
+TIMING_FILE = "runtime.json"
+"""In the folder of a checkpoint; both follow from the weights and may be deleted."""
 
 _logger = logging.getLogger(__name__)
-
 
 Network = Callable[[Tensor], Tensor]
 """float32 (B, 3, S, S) on its device -> latent float32 (B, C, H, W). Thread-safe."""
@@ -57,37 +61,59 @@ def open_network(
     *,
     device: torch.device,
     runtime: Runtime,
-    kept_graph: Path | None = None,
+    folder: Path | None = None,
 ) -> Network:
-    """``module`` with the runtime asked for, or the one that suits it.
+    """``module`` with the runtime asked for, or the one that is faster.
 
     Args:
         module: encoder in evaluation mode, on the CPU; it may be moved.
         image_size: S of its input, in pixels.
         device: where to run.
         runtime: what shall run it.
-        kept_graph: file that its ONNX graph is kept in, so as to be made only once.
+        folder: keeps the ONNX graph, and which runtime is faster, so that both are found out once.
 
     Raises:
         RuntimeUnusableError: ``onnx`` was asked for, and it is not installed, ``device`` is not the
             CPU, or the network cannot be exported.
     """
-    if runtime is Runtime.TORCH or (runtime is Runtime.AUTO and not _onnx_pays(module, device)):
+    if runtime is Runtime.AUTO and _onnx_may_pay(module, device):
+        return _open_faster(module, image_size, device, folder)
+    if runtime is not Runtime.ONNX:
+        return TorchNetwork(module, device)
+    _check_onnx(device)
+    return open_graph(module, image_size, folder and folder / GRAPH_FILE)
+
+
+def _open_faster(
+    module: nn.Module, image_size: int, device: torch.device, folder: Path | None
+) -> Network:
+    """What is known to be faster, or is found to be now; PyTorch where the other cannot do it."""
+    name = network_name(module, image_size)
+    known = read_timing(folder / TIMING_FILE, name) if folder else None
+    if known and known.faster is Runtime.TORCH:
         return TorchNetwork(module, device)
     try:
-        _check_onnx(device)
-        return open_graph(module, image_size, kept_graph)
+        graph = open_graph(module, image_size, folder and folder / GRAPH_FILE)
     except RuntimeUnusableError as error:
-        if runtime is Runtime.ONNX:
-            raise
         _logger.warning("PyTorch encodes instead of ONNX Runtime: %s", error)
         return TorchNetwork(module, device)
+    if known:
+        return graph
+    network = TorchNetwork(module, device)
+    timing = measure(network, graph, image_size)
+    if folder:
+        write_timing(folder / TIMING_FILE, name, timing)
+    if timing.faster is Runtime.ONNX:
+        return graph
+    if folder:
+        with suppress(OSError):
+            (folder / GRAPH_FILE).unlink(missing_ok=True)
+    return network
 
 
-def _onnx_pays(module: nn.Module, device: torch.device) -> bool:
-    """Visual words take ONNX Runtime twice as long as PyTorch (docs/findings.md)."""
-    has_words = any(isinstance(layer, WordAssignment) for layer in module.modules())
-    return device.type == "cpu" and onnx_is_installed() and not has_words
+def _onnx_may_pay(module: nn.Module, device: torch.device) -> bool:
+    """Visual words take ONNX Runtime twice as long as PyTorch at least (docs/findings.md)."""
+    return device.type == "cpu" and onnx_is_installed() and not has_words(module)
 
 
 def _check_onnx(device: torch.device) -> None:

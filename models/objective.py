@@ -16,7 +16,7 @@ from models.preprocess import Preprocess
 from models.recipes import Recipe
 from models.training_share import Share
 from models.training_team import Team
-from models.word_fitting import has_words
+from models.visual_words import has_words
 
 HIDDEN_SIZE, PROJECTION_SIZE = 256, 128
 """Sizes of the projection head; 128 as in SimCLR, arXiv 2002.05709, section 4.2."""

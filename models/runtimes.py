@@ -13,8 +13,8 @@ from importlib.util import find_spec
 class Runtime(StrEnum):
     """Who computes.
 
-    ``auto`` is ONNX Runtime where it is installed, on a CPU, for networks that it is faster with;
-    otherwise PyTorch.
+    ``auto`` is ONNX Runtime where it is installed, on a CPU, for networks that it is faster with,
+    as :mod:`models.runtime_choice` measures; otherwise PyTorch.
     """
 
     AUTO = "auto"

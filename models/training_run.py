@@ -30,7 +30,8 @@ from models.schedulers import make_scheduler, step
 from models.training_share import split
 from models.training_state import EpochRecord, ResumeFile, identity
 from models.training_team import Team
-from models.word_fitting import fit_words, has_words
+from models.visual_words import has_words
+from models.word_fitting import fit_words
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

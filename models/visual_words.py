@@ -123,3 +123,8 @@ class ContextNorm(nn.Module):
         latent = torch.lerp(mean.expand_as(latent), latent, self.local)
         square = (latent**2).sum(dim=1, keepdim=True).mean(dim=(2, 3), keepdim=True)
         return latent * (square + LEAST_SHARE**2).rsqrt()
+
+
+def has_words(encoder: nn.Module) -> bool:
+    """Whether ``encoder`` has visual words, which are fitted and not trained."""
+    return any(isinstance(module, WordAssignment) for module in encoder.modules())

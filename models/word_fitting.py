@@ -28,11 +28,6 @@ KMEANS_STEPS = 20
 """Most steps of k-means; later ones move few patches to another word."""
 
 
-def has_words(encoder: nn.Module) -> bool:
-    """Whether there is something to fit."""
-    return any(isinstance(module, WordAssignment) for module in encoder.modules())
-
-
 def fit_words(
     encoder: nn.Sequential,
     pixels: Tensor,

@@ -95,7 +95,7 @@ def make_index(source: Source, checkpoint: Path, settings: Settings) -> None:
 def show_evaluation(source: Source, settings: Settings) -> None:
     """Print how good the neighbours are, where there are labels to tell."""
     from indexer.errors import NoLabelsError
-    from indexer.evaluation import evaluate
+    from indexer.label_evaluation import evaluate
     from indexer.reports import evaluation_table
     from indexer.store import open_store
 

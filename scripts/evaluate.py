@@ -43,7 +43,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def by_labels(arguments: argparse.Namespace, settings: Settings) -> str:
     """What to print: metrics against labels."""
-    from indexer.evaluation import evaluate
+    from indexer.label_evaluation import evaluate
     from indexer.reports import evaluation_json, evaluation_table, label_table, stem_table
     from indexer.store import open_store
 
@@ -84,8 +84,8 @@ def by_copies(arguments: argparse.Namespace, settings: Settings) -> str:
 
 def by_itself(arguments: argparse.Namespace, settings: Settings) -> str:
     """What to print: how often a file finds itself."""
-    from indexer.evaluation import self_retrieval
     from indexer.search import Searcher
+    from indexer.self_retrieval import self_retrieval
 
     rows = self_retrieval(Searcher.open(settings), arguments.dataset, progress=True)
     if arguments.json:

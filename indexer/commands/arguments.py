@@ -59,15 +59,15 @@ def megapixels(text: str) -> float:
     return number
 
 
-def exclude_argument(parser: argparse.ArgumentParser) -> None:
-    """--exclude, of commands that read a SOURCE."""
+def exclude_argument(parser: argparse._ActionsContainer, *, remembered: bool = False) -> None:
+    """--exclude, of commands that read a SOURCE; ``remembered`` by those that keep it."""
     parser.add_argument(
         "--exclude",
         action="append",
         default=[],
         metavar="GLOB",
         help="files and folders of SOURCE to pass over, as in a .gitignore, repeatable: "
-        "'thumbs/', '*.gif', 'raw/**/old'",
+        "'thumbs/', '*.gif', 'raw/**/old'" + "; default: what the last sync was given" * remembered,
     )
 
 

@@ -59,19 +59,21 @@ def run(given: argparse.Namespace) -> None:
 def _retry(store: VectorStore, dataset: str, folder: Path) -> SyncReport:
     """Sync the failed files alone, as the index was synced last."""
     from indexer.pipeline import sync, usual_checkpoint
+    from indexer.sync_options import SyncOptions
     from models.encoder import Encoder
-    from models.sources import open_source
+    from models.sources import place_source
 
-    source = open_source(store.describe(dataset).source, workspace=DataFolder(folder).sources)
+    info = store.describe(dataset)
+    placed = place_source(info.source, workspace=DataFolder(folder).sources)
     checkpoint = usual_checkpoint(store, dataset, folder)
     return sync(
-        source,
+        placed.listed(info.source_options),
         Encoder.load(checkpoint),
         store,
         checkpoint=checkpoint,
         data_dir=folder,
         dataset=dataset,
-        retry=True,
+        options=SyncOptions(retry=True),
     )
 
 

@@ -36,6 +36,6 @@ def run(given: argparse.Namespace) -> None:
     else:
         print(
             f"nothing is indexed {settings.place} yet; make an index with "
-            "`python -m indexer sync SOURCE --checkpoint DIR`",
+            "`python -m indexer sync SOURCE`",
             file=sys.stderr,
         )

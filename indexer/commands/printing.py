@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from indexer.migration import MigrationReport
     from indexer.settings import Settings
+    from models.sources import SourceOptions
 
 EMBEDDED = "embedded"
 
@@ -25,6 +26,12 @@ def print_table(rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def source_option_rows(taken: SourceOptions) -> list[tuple[str, str]]:
+    """What of a source is taken, where that is not all of it with folders for labels."""
+    rows = [("exclude", " ".join(taken.exclude)), ("labels", taken.labels or "")]
+    return [row for row in rows if row[1]]
 
 
 def print_copy(report: MigrationReport, origin: str, target: str) -> None:

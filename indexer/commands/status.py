@@ -8,8 +8,9 @@ from contextlib import closing
 from dataclasses import asdict
 
 from indexer.commands.arguments import chosen, dataset_argument, finish
-from indexer.commands.printing import print_json, print_table
+from indexer.commands.printing import print_json, print_table, source_option_rows
 from indexer.layout import DataFolder, disk_bytes
+from indexer.payloads import label_of
 from indexer.types import DatasetInfo
 
 SUMMARY = "what is known of one dataset"
@@ -29,7 +30,7 @@ def run(given: argparse.Namespace) -> None:
     with closing(open_store(settings)) as store:
         info = store.describe(given.dataset)
         records = store.scroll(info.name, info.distances[0])
-        labels = Counter(record.payload["label"] for record in records)
+        labels = Counter(label_of(record.payload) for record in records)
     collections = DataFolder(settings.data_dir).collections
     sizes = (
         {}
@@ -43,9 +44,7 @@ def run(given: argparse.Namespace) -> None:
         _print_status(info, labels, sizes)
 
 
-def _print_status(
-    info: DatasetInfo, labels: Counter[str | int | float | None], sizes: dict[str, int]
-) -> None:
+def _print_status(info: DatasetInfo, labels: Counter[str | None], sizes: dict[str, int]) -> None:
     vectors = ", ".join(f"{pooling} {size}" for pooling, size in info.vector_sizes.items())
     print_table(
         [
@@ -53,6 +52,7 @@ def _print_status(
             ("checkpoint", f"{info.checkpoint} at {info.image_size} px"),
             ("vectors", vectors),
             ("source", info.source),
+            *source_option_rows(info.source_options),
             ("synced", info.synced_at),
             ("engine", info.engine),
             *(

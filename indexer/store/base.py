@@ -68,7 +68,8 @@ class IndexWriter(Protocol):
     def publish(self) -> DatasetInfo:
         """Make the state visible to readers, all distances at once, and drop what it replaces.
 
-        When nothing was changed since the published state, only ``source`` and ``synced_at`` are.
+        When nothing was changed since the published state, only ``synced_at`` and what the spec
+        says of the source are.
         """
         ...
 

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.errors import StoreError, VectorSizeError
+from indexer.errors import DatasetNotIndexedError, StoreError, VectorSizeError
 from indexer.schema import MAX_VECTOR_SIZE, IndexSpec
-from indexer.types import Point
+from indexer.types import Distance, Point
 from models.pooling import Pooling
 
 if TYPE_CHECKING:
     from indexer.types import Vector
+
+
+def not_indexed(dataset: str, place: str, names: Sequence[str]) -> DatasetNotIndexedError:
+    """The error for a dataset that is not in ``place``, where ``names`` are."""
+    known = (
+        f"indexed: {', '.join(names)}"
+        if names
+        else "nothing is indexed there yet: make an index with `python -m indexer sync SOURCE`"
+    )
+    return DatasetNotIndexedError(f"no index of dataset {dataset!r} {place}; {known}")
+
+
+def check_distance(spec: IndexSpec, distance: Distance) -> None:
+    """Refuse to ask an index for a distance that it has no collection of.
+
+    Raises:
+        DatasetNotIndexedError: it has none; those it has are named.
+    """
+    if distance not in spec.distances:
+        raise DatasetNotIndexedError(
+            f"dataset {spec.dataset!r} has no {distance} collection, only "
+            f"{', '.join(spec.distances)}; add it with `python -m indexer sync --distance`"
+        )
 
 
 def check_sizes(spec: IndexSpec) -> None:

@@ -25,11 +25,12 @@ from indexer.parts import Part
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import edge_shard
 from indexer.store.base import PartWriter
-from indexer.store.checks import check_sizes
+from indexer.store.checks import check_distance, check_sizes, not_indexed
+from indexer.store.edge_files import EdgeFiles, write_lock
 from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_search import nearest
 from indexer.store.edge_shard import ShardGoneError
-from indexer.store.edge_writer import EdgeFiles, EdgeWriter, write_lock
+from indexer.store.edge_writer import EdgeWriter
 from indexer.store.plan import Passing, Planner
 from indexer.store.pointer import Pointer
 from indexer.store.presets import SIZE_CLASSES, SizeClasses
@@ -215,16 +216,7 @@ class EdgeStore:
         return pointer
 
     def _unknown(self, dataset: str) -> DatasetNotIndexedError:
-        names = self._names()
-        known = (
-            f"indexed: {', '.join(names)}"
-            if names
-            else "nothing is indexed there yet: "
-            "make an index with `python -m indexer sync SOURCE --checkpoint DIR`"
-        )
-        return DatasetNotIndexedError(
-            f"no index of dataset {dataset!r} in {self._folder.root}; {known}"
-        )
+        return not_indexed(dataset, f"in {self._folder.root}", self._names())
 
     def _read(self, dataset: str, distance: Distance, ask: Callable[[EdgeShard, Pointer], T]) -> T:
         """Ask the published shard; a generation that went meanwhile is looked up again."""
@@ -244,11 +236,7 @@ class EdgeStore:
 
     def _lease(self, pointer: Pointer, distance: Distance) -> ShardLease:
         spec = pointer.spec
-        if distance not in spec.distances:
-            raise DatasetNotIndexedError(
-                f"dataset {spec.dataset!r} has no {distance} collection, only "
-                f"{', '.join(spec.distances)}; add it with `python -m indexer sync --distance`"
-            )
+        check_distance(spec, distance)
         path = self._files(spec.dataset).generation(spec.collection(distance), pointer.generation)
         with self._lock:
             lease = self._leases.get((spec.dataset, distance))

@@ -10,28 +10,26 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from filelock import FileLock, Timeout
-
-from indexer.errors import CollectionBusyError, DamagedIndexError, StoreError
+from indexer.errors import DamagedIndexError, StoreError
 from indexer.folder_copy import copy_changes, copy_folder
-from indexer.layout import DataFolder, write_atomically
-from indexer.schema import IndexSpec, dataset_of
+from indexer.layout import write_atomically
+from indexer.schema import IndexSpec
 from indexer.store import edge_search, edge_shard
 from indexer.store.checks import check_vectors
-from indexer.store.edge_lease import ShardLease, holder_of
+from indexer.store.edge_files import EdgeFiles, write_lock
+from indexer.store.edge_lease import ShardLease
 from indexer.store.edge_shard import ShardGoneError, ShardLockedError
-from indexer.store.holder import this_process
+from indexer.store.interrupted import marker_of, torn_points
 from indexer.store.plan import Plan, Stage
-from indexer.store.pointer import Pointer, read_pointer, write_pointer
+from indexer.store.pointer import Pointer, write_pointer
 from indexer.store.presets import EXACT, SizeClasses, preset
 from indexer.types import DatasetInfo, Distance, Payload, Point, Record, ScoredPoint
 from models.pooling import Pooling
@@ -45,103 +43,6 @@ FLUSH_EVERY = 2_000
 """Points after which the shards are flushed: what a power cut could cost."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeFiles:
-    """Where one dataset's files lie."""
-
-    folder: DataFolder
-    dataset: str
-
-    @property
-    def pointer(self) -> Path:
-        """The pointer that readers follow."""
-        return self.folder.indexes / f"{self.dataset}.json"
-
-    @property
-    def marker(self) -> Path:
-        """What the unpublished generation is based on."""
-        return self.folder.indexes / f"{self.dataset}.building"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the writer."""
-        return self.folder.indexes / f"{self.dataset}.lock"
-
-    @property
-    def writer(self) -> Path:
-        """Names the writer."""
-        return self.folder.indexes / f"{self.dataset}.writer"
-
-    def published(self) -> Pointer | None:
-        """The dataset's pointer, or None."""
-        with self.folder.errors("read"):
-            return read_pointer(self.pointer)
-
-    def generation(self, collection: str, number: int) -> Path:
-        """Directory of one generation of a collection."""
-        return self.folder.collections / collection / f"gen-{number:04d}"
-
-    def collections(self) -> list[Path]:
-        """Directories of this dataset's collections, of every checkpoint."""
-        if not self.folder.collections.is_dir():
-            return []
-        found = self.folder.collections.iterdir()
-        return sorted(path for path in found if dataset_of(path.name) == self.dataset)
-
-    def generations(self, pointer: Pointer) -> set[Path]:
-        """Directories of what ``pointer`` publishes."""
-        return {self.generation(name, pointer.generation) for name in pointer.spec.collections}
-
-    def keep_only(self, generations: set[Path]) -> None:
-        """Remove every other generation, and collections that have none left; best effort.
-
-        A generation is renamed first, so that nobody opens one that is half removed.
-        """
-        for collection in self.collections():
-            for path in sorted(collection.iterdir()):
-                if path.with_suffix("") in generations:
-                    continue  # the generation itself, or a note beside it
-                if path.is_dir():
-                    _remove(path)
-                else:
-                    path.unlink(missing_ok=True)
-            if not any(path.is_dir() for path in collection.iterdir()):
-                shutil.rmtree(collection, ignore_errors=True)
-
-
-def _remove(path: Path) -> None:
-    try:
-        doomed = (
-            path if path.suffix == ".gone" else path.rename(path.with_name(f"{path.name}.gone"))
-        )
-    except OSError:  # open elsewhere, on a system that forbids it: the next writer tries again
-        return
-    shutil.rmtree(doomed, ignore_errors=True)
-
-
-@contextmanager
-def write_lock(files: EdgeFiles) -> Iterator[None]:
-    """Be the only writer of a dataset.
-
-    Raises:
-        CollectionBusyError: another writer is at work; it is named.
-    """
-    lock = FileLock(files.lock, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:  # an OSError too, so it comes first
-        raise CollectionBusyError(
-            f"dataset {files.dataset!r} is being written by {holder_of(files.writer)}; "
-            "try again when it is done"
-        ) from None
-    try:
-        files.writer.write_text(this_process())
-        yield
-    finally:
-        files.writer.unlink(missing_ok=True)
-        lock.release()
 
 
 class EdgeWriter:
@@ -263,20 +164,16 @@ class EdgeWriter:
             return None
 
     def _usable(self, published: Pointer | None) -> Pointer | None:
-        """The published state when this index can start from it: same vectors, not damaged."""
-        if published is None:
-            return None
-        old, new = published.spec, self._spec
-        if (old.fingerprint, dict(old.vector_sizes)) != (new.fingerprint, dict(new.vector_sizes)):
-            return None
-        if not set(new.distances) <= set(old.distances):
+        """The published state when this index can start from it, and it is not damaged."""
+        spec = self._spec
+        if published is None or not spec.can_start_from(published.spec):
             return None
         try:
-            for distance in new.distances:
+            for distance in spec.distances:
                 with self._lease(published, distance).use():
                     pass
         except (ShardGoneError, StoreError) as error:
-            _logger.warning("the index of %s is damaged (%s): rebuilding", new.dataset, error)
+            _logger.warning("the index of %s is damaged (%s): rebuilding", spec.dataset, error)
             return None
         return published
 
@@ -289,11 +186,8 @@ class EdgeWriter:
 
     def _marker(self) -> dict[str, object]:
         """What must agree for unpublished work to be continued."""
-        spec = self._spec
         return {
-            "fingerprint": spec.fingerprint,
-            "distances": sorted(spec.distances),
-            "vector_sizes": {str(name): size for name, size in spec.vector_sizes.items()},
+            **marker_of(self._spec),
             "base": self._base.generation if self._base else None,
             "generation": self._generation,
         }
@@ -318,18 +212,7 @@ class EdgeWriter:
         for distance, path in self._paths(self._generation).items():
             self._shards[distance] = shard = edge_shard.load_shard(path)
             edge_shard.index_payload(shard)
-        payloads = [
-            {record.id: record.payload for record in _all_records(shard)}
-            for shard in self._shards.values()
-        ]
-        known = set().union(*payloads)
-        first = payloads[0]
-        torn = [
-            point
-            for point in known
-            if any(point not in held or held[point] != first.get(point) for held in payloads)
-        ]
-        self.delete(torn)  # the kill came between one collection and the next
+        self.delete(torn_points(map(_all_records, self._shards.values())))
 
     def _begin(self) -> None:
         """Make the generation to write, once: a copy of the published one, or empty."""

@@ -18,6 +18,7 @@ from indexer.layout import write_atomically
 from indexer.schema import IndexSpec
 from indexer.types import DatasetInfo, Distance
 from models.pooling import Pooling
+from models.sources import EVERY_IMAGE, SourceOptions
 
 _ORDER = list(Pooling).index
 
@@ -61,6 +62,7 @@ class Pointer:
             synced_at=self.synced_at,
             engine=self.engine,
             generation=self.generation,
+            source_options=spec.source_options,
         )
 
 
@@ -125,4 +127,18 @@ def _spec(content: Mapping[str, object]) -> IndexSpec:
         },
         source=str(content["source"]),
         root=str(content["root"]),
+        source_options=_source_options(content.get("source_options")),
+    )
+
+
+def _source_options(content: object) -> SourceOptions:
+    """As they were kept; an index of before they were has none."""
+    if content is None:
+        return EVERY_IMAGE
+    if not isinstance(content, dict) or not isinstance(content["exclude"], list):
+        raise TypeError("source_options")
+    labels = content["labels"]
+    return SourceOptions(
+        exclude=tuple(map(str, content["exclude"])),
+        labels=None if labels is None else str(labels),
     )

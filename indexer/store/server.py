@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from indexer.errors import DamagedIndexError, DatasetNotIndexedError, StoreError
+from indexer.errors import DamagedIndexError, StoreError
 from indexer.parts import Part
 from indexer.schema import IndexSpec, check_dataset, check_poolings
 from indexer.store import server_collection as collection
-from indexer.store.checks import check_sizes
+from indexer.store.checks import check_distance, check_sizes
 from indexer.store.plan import Passing, Planner
 from indexer.store.presets import SIZE_CLASSES, SizeClasses
 from indexer.store.server_catalog import Catalog, Published
@@ -199,12 +199,7 @@ class ServerStore:
         """Ask the published collection; one that was replaced meanwhile is looked up again."""
         for _ in range(_ATTEMPTS):
             published = self._catalog.require(dataset)
-            if distance not in published.names:
-                raise DatasetNotIndexedError(
-                    f"dataset {dataset!r} has no {distance} collection, only "
-                    f"{', '.join(published.pointer.spec.distances)}; add it with "
-                    "`python -m indexer sync --distance`"
-                )
+            check_distance(published.pointer.spec, distance)
             try:
                 return ask(published.names[distance], published)
             except CollectionGoneError:

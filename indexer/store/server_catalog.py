@@ -16,6 +16,7 @@ from qdrant_client import models
 
 from indexer.errors import DamagedIndexError, DatasetNotIndexedError, StoreError
 from indexer.schema import IndexSpec, dataset_of
+from indexer.store.checks import not_indexed
 from indexer.store.pointer import Pointer, parse_pointer
 from indexer.store.server_collection import METADATA, split_physical
 from indexer.store.server_link import CollectionGoneError, Link
@@ -83,16 +84,7 @@ class Catalog:
 
     def unknown(self, dataset: str) -> DatasetNotIndexedError:
         """The error for a dataset that is not there."""
-        names = self.datasets()
-        known = (
-            f"indexed: {', '.join(names)}"
-            if names
-            else "nothing is indexed there yet: "
-            "make an index with `python -m indexer sync SOURCE --checkpoint DIR`"
-        )
-        return DatasetNotIndexedError(
-            f"no index of dataset {dataset!r} on {self._link.url}; {known}"
-        )
+        return not_indexed(dataset, f"on {self._link.url}", self.datasets())
 
     def collections(self, dataset: str) -> list[str]:
         """Physical names of all generations of all checkpoints, published or not; sorted."""

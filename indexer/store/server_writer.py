@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from indexer.errors import CollectionBusyError, DamagedIndexError, IndexerError,
 from indexer.schema import IndexSpec
 from indexer.store import server_collection as collection
 from indexer.store.checks import check_vectors
+from indexer.store.interrupted import marker_of, torn_points
 from indexer.store.plan import Plan, Stage
 from indexer.store.pointer import Pointer, pointer_content
 from indexer.store.presets import EXACT, SizeClasses, preset
@@ -67,7 +69,8 @@ class ServerWriter:
         self._lease = self._held.enter_context(self._take_lease())
         try:
             published = self._published()
-            self._base = published if published and _is_base(published.pointer.spec, spec) else None
+            usable = published is not None and spec.can_start_from(published.pointer.spec)
+            self._base = published if usable else None
             self._options = options.over(published.options if published else ServerOptions())
             self._generation = published.pointer.generation + 1 if published else 1
             self._admit()
@@ -212,12 +215,9 @@ class ServerWriter:
 
     def _marker(self, stage: str) -> dict[str, object]:
         """What must agree for unpublished work to be continued."""
-        spec = self._spec
         return {
             "stage": stage,
-            "fingerprint": spec.fingerprint,
-            "distances": sorted(spec.distances),
-            "vector_sizes": {str(name): size for name, size in spec.vector_sizes.items()},
+            **marker_of(self._spec),
             "base": self._base.pointer.generation if self._base else 0,
             "options": asdict(self._options),
         }
@@ -229,22 +229,8 @@ class ServerWriter:
 
     def _mend(self) -> None:
         """Remove the points that a kill left in one collection and not in the next."""
-        payloads = [
-            {
-                record.id: record.payload
-                for page in collection.pages(self._link, name)
-                for record in page
-            }
-            for name in self._building.values()
-        ]
-        first = payloads[0]
-        self.delete(
-            [
-                point
-                for point in set().union(*payloads)
-                if any(point not in held or held[point] != first.get(point) for held in payloads)
-            ]
-        )
+        written = (collection.pages(self._link, name) for name in self._building.values())
+        self.delete(torn_points(map(chain.from_iterable, written)))
 
     def _begin(self) -> None:
         """Make the generation to write, once: a copy of the published one, or empty."""
@@ -319,10 +305,3 @@ class ServerWriter:
             self._catalog.remove(name for name in found if name not in kept)
         except IndexerError as error:
             _logger.warning("what was replaced is still on the server: %s", error)
-
-
-def _is_base(old: IndexSpec, new: IndexSpec) -> bool:
-    """Whether a writer of ``new`` starts from the points of ``old``."""
-    return (
-        (old.fingerprint, dict(old.vector_sizes)) == (new.fingerprint, dict(new.vector_sizes))
-    ) and set(new.distances) <= set(old.distances)

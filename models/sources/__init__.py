@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import SourceError
@@ -18,16 +19,27 @@ from models.sources.exclusion import Exclusion
 from models.sources.generated import DEMO, PROCEDURAL, demo_folder, procedural_folder
 from models.sources.labels import apply_labels
 from models.sources.listing import list_images
-from models.sources.source import ImageFile, Source, dataset_name, default_name
+from models.sources.source import (
+    EVERY_IMAGE,
+    ImageFile,
+    Source,
+    SourceOptions,
+    dataset_name,
+    default_name,
+)
 from models.sources.unpacked import unpacked_folder
 
 __all__ = [
     "DEMO",
+    "EVERY_IMAGE",
     "SOURCE_KINDS",
     "ImageFile",
+    "PlacedSource",
     "Source",
+    "SourceOptions",
     "dataset_name",
     "open_source",
+    "place_source",
 ]
 
 SOURCE_KINDS = (
@@ -37,15 +49,38 @@ SOURCE_KINDS = (
 """What help texts say of SOURCE."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedSource:
+    """A SOURCE whose images are plain files now, and are not listed yet.
+
+    Attributes:
+        spec, name, root: as in :class:`Source`.
+    """
+
+    spec: str
+    name: str
+    root: Path
+
+    def listed(self, options: SourceOptions = EVERY_IMAGE) -> Source:
+        """The images below the root.
+
+        Raises:
+            EmptySourceError: there are none; it has the source without them.
+            SourceError: not a pattern to exclude, or not a file of labels.
+        """
+        exclusion = Exclusion([*_copies(self.spec), *options.exclude])
+        empty = Source(self.spec, self.name, self.root, (), options=options)
+        source = list_images(empty, exclusion)
+        return source if options.labels is None else apply_labels(source, Path(options.labels))
+
+
 def open_source(
     spec: str, *, workspace: Path, exclude: Iterable[str] = (), labels: Path | None = None
 ) -> Source:
     """Find the images that ``spec`` names.
 
     Args:
-        spec: a folder; an archive; ``demo``; ``procedural`` for 4,000 pictures to train on and
-            ``procedural:COUNT`` for more or fewer; ``torchvision:NAME`` and
-            ``torchvision:NAME:SPLIT``; ``kaggle:OWNER/NAME``. ``./demo`` is a folder of that name.
+        spec: as :func:`place_source` takes it.
         workspace: folder for what is unpacked, generated or downloaded; made when needed.
         exclude: patterns of files and folders to pass over, as in a ``.gitignore``.
         labels: a CSV file with the columns ``path`` and ``label``, instead of folder labels.
@@ -55,27 +90,39 @@ def open_source(
         SourceError: nothing there, not understood, an unsafe archive, a download that failed, not a
             pattern, or not a file of labels.
     """
-    name, root, spec, copies = _find(spec, workspace)
-    source = list_images(spec, name, root, Exclusion([*copies, *exclude]))
-    return source if labels is None else apply_labels(source, labels)
+    return place_source(spec, workspace=workspace).listed(SourceOptions.of(exclude, labels))
 
 
-def _find(spec: str, workspace: Path) -> tuple[str, Path, str, tuple[str, ...]]:
-    """(default name, root, spec as it is kept, patterns that the kind itself excludes)."""
+def place_source(spec: str, *, workspace: Path) -> PlacedSource:
+    """Unpack, draw or download what ``spec`` names, if it is not a folder or there already.
+
+    Args:
+        spec: a folder; an archive; ``demo``; ``procedural`` for 4,000 pictures to train on and
+            ``procedural:COUNT`` for more or fewer; ``torchvision:NAME`` and
+            ``torchvision:NAME:SPLIT``; ``kaggle:OWNER/NAME``. ``./demo`` is a folder of that name.
+        workspace: folder for what is unpacked, generated or downloaded; made when needed.
+
+    Raises:
+        SourceError: nothing there, not understood, an unsafe archive, or a download that failed.
+    """
     if spec == DEMO:
-        return DEMO, demo_folder(workspace), spec, ()
+        return PlacedSource(spec, DEMO, demo_folder(workspace))
     if spec.partition(":")[0] == PROCEDURAL:
-        return PROCEDURAL, procedural_folder(spec, workspace), spec, ()
+        return PlacedSource(spec, PROCEDURAL, procedural_folder(spec, workspace))
     if spec.startswith(f"{torchvision_datasets.PREFIX}:"):
-        return (*torchvision_datasets.find(spec, workspace), spec, ())
+        return PlacedSource(spec, *torchvision_datasets.find(spec, workspace))
     if spec.startswith(f"{kaggle.PREFIX}:"):
-        name, root = kaggle.find(spec)
-        return name, root, spec, kaggle.copies(spec)
-    return (*_find_path(spec, workspace), ())
+        return PlacedSource(spec, *kaggle.find(spec))
+    return _place_path(spec, workspace)
 
 
-def _find_path(spec: str, workspace: Path) -> tuple[str, Path, str]:
-    """(default name, root, absolute path) of a folder or an archive."""
+def _copies(spec: str) -> tuple[str, ...]:
+    """Patterns that the kind of source itself excludes."""
+    return kaggle.copies(spec) if spec.startswith(f"{kaggle.PREFIX}:") else ()
+
+
+def _place_path(spec: str, workspace: Path) -> PlacedSource:
+    """A folder or an archive, under its absolute path."""
     try:
         # Not resolve(): a link that the user named is shown by its own name.
         path = Path(os.path.abspath(Path(spec).expanduser()))  # noqa: PTH100
@@ -83,8 +130,7 @@ def _find_path(spec: str, workspace: Path) -> tuple[str, Path, str]:
     except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, an unknown ~user
         is_folder = is_file = False
     if spec and is_folder:
-        return default_name(path.name), path, str(path)
+        return PlacedSource(str(path), default_name(path.name), path)
     if spec and is_file:
-        name, root = unpacked_folder(path, workspace)
-        return name, root, str(path)
+        return PlacedSource(str(path), *unpacked_folder(path, workspace))
     raise SourceError(f"no such file or folder: {spec!r}; give {SOURCE_KINDS}")

@@ -97,7 +97,11 @@ def _rows(file: Path) -> list[list[str]]:
         delimiter = max(_DELIMITERS, key=first.count)
         return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except OSError as error:
-        raise SourceError(f"cannot read {str(file)!r}: {error.strerror}") from error
+        raise _error(
+            file,
+            f"cannot be read: {error.strerror}; name another one with `sync --labels`, or go back "
+            "to folder names with `sync --no-labels`",
+        ) from error
     except UnicodeDecodeError as error:
         raise _error(file, "is not UTF-8 text; save it as CSV UTF-8") from error
     except csv.Error as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from models.errors import EmptySourceError
@@ -14,21 +14,21 @@ from models.sources.labels import folder_labels
 from models.sources.source import ImageFile, Source
 
 
-def list_images(spec: str, name: str, root: Path, exclusion: Exclusion) -> Source:
-    """List ``root``; an empty list is an error, because nothing can follow from it.
+def list_images(source: Source, exclusion: Exclusion) -> Source:
+    """``source`` with the images below its root; none is an error: nothing can follow from it.
 
     Raises:
         EmptySourceError: no images.
     """
-    listing = _Listing(root, exclusion)
+    listing = _Listing(source.root, exclusion)
     listing.run()
     if not listing.found:
         suffixes = "looked for " + ", ".join(sorted(IMAGE_SUFFIXES))
         links = "; links are not followed" if listing.links else ""
         excluded = f"; {listing.excluded} excluded" if listing.excluded else ""
         blocked = f"; {len(listing.unreadable)} unreadable" if listing.unreadable else ""
-        message = f"{spec!r} holds no images ({suffixes}{links}{excluded}{blocked})"
-        raise EmptySourceError(message, Source(spec, name, root, (), tuple(listing.unreadable)))
+        message = f"{source.spec!r} holds no images ({suffixes}{links}{excluded}{blocked})"
+        raise EmptySourceError(message, replace(source, unreadable=tuple(listing.unreadable)))
     found = sorted(listing.found, key=lambda file: file.relative_path)
     labels = folder_labels([file.relative_path for file in found])
     files = tuple(
@@ -41,7 +41,7 @@ def list_images(spec: str, name: str, root: Path, exclusion: Exclusion) -> Sourc
         )
         for file, label in zip(found, labels, strict=True)
     )
-    return Source(spec, name, root, files, tuple(sorted(listing.unreadable)))
+    return replace(source, files=files, unreadable=tuple(sorted(listing.unreadable)))
 
 
 def is_wanted(path: PurePath) -> bool:

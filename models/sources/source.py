@@ -6,8 +6,10 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from models.errors import SourceError
 
@@ -35,6 +37,29 @@ class ImageFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What of a source is taken, and what gives the labels.
+
+    Attributes:
+        exclude: patterns of files and folders to pass over, as in a ``.gitignore``.
+        labels: absolute path of a CSV file with the columns ``path`` and ``label``; None: the
+            folders give the labels.
+    """
+
+    exclude: tuple[str, ...] = ()
+    labels: str | None = None
+
+    @classmethod
+    def of(cls, exclude: Iterable[str] = (), labels: Path | None = None) -> Self:
+        """The options that a command line gives, such that they hold in every folder."""
+        return cls(tuple(exclude), None if labels is None else str(labels.absolute()))
+
+
+EVERY_IMAGE = SourceOptions()
+"""Nothing is excluded, and folders give the labels."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A source that was found: where its files lie, and what they are.
 
@@ -46,6 +71,7 @@ class Source:
         files: sorted by ``relative_path``.
         unreadable: folders that could not be listed, and files whose names are not text, as
             (relative path, reason).
+        options: what it was listed with.
     """
 
     spec: str
@@ -53,6 +79,7 @@ class Source:
     root: Path
     files: tuple[ImageFile, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
+    options: SourceOptions = EVERY_IMAGE
 
 
 def dataset_name(text: str) -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.encoding import one_thread_each
 from indexer.layout import write_atomically
 from indexer.phash import perceptual_hash
 from indexer.reading import hash_file, read_image
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.pooling import STANDARD
 from models.sources import open_source
+from models.threads import one_thread_each
 from scripts.benchmarks.rounds import Measurement, run_rounds
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from indexer.settings import KEY_VARIABLE
 from indexer.store import VectorStore
 from indexer.types import Distance, Filter, Point
 from models.pooling import Pooling
+from models.sources import EVERY_IMAGE, SourceOptions
 from tests.back_ends import BACK_ENDS, KEY, NO_EFFECT_IN_MEMORY, BackEnd, back_end
 
 REPOSITORY = Path(__file__).parents[2]
@@ -616,6 +617,22 @@ def test_a_distance_can_be_left_out_and_added_again(store: VectorStore) -> None:
         writer.upsert([point("a")])
         writer.publish()
     assert query(store, 1, 1, distance=Distance.EUCLID) == [("a", 0.0)]
+
+
+@pytest.mark.parametrize("labels", [None, "/lists/käfer.csv"])
+def test_what_is_taken_of_a_source_is_kept_until_a_sync_says_otherwise(
+    store: VectorStore, make_store: Callable[[], VectorStore], labels: str | None
+) -> None:
+    taken = SourceOptions(("raw/", "!raw/ä*.png"), labels)
+    publish(store, point("a"), of=spec(source_options=taken))
+    with closing(make_store()) as other:
+        assert other.describe("pets").source_options == taken
+        assert [info.source_options for info in other.datasets()] == [taken]
+        assert IndexSpec.of(other.describe("pets")) == spec(source_options=taken)
+        publish(store)
+        assert other.describe("pets").source_options == EVERY_IMAGE
+        assert query(other, 1, 1)[0][0] == "a"
+    assert paths(store) == ["a"]
 
 
 def test_datasets_are_listed_by_name_with_what_they_are(store: VectorStore) -> None:

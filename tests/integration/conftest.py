@@ -13,6 +13,7 @@ from PIL import Image
 from indexer.pipeline import sync
 from indexer.settings import Settings
 from indexer.store import VectorStore, open_store
+from indexer.sync_options import SyncOptions
 from indexer.types import SyncReport
 from models.checkpoint import save_checkpoint
 from models.preprocess import Preprocess
@@ -39,7 +40,11 @@ def run(
     """Sync ``photos``; what is not said is as in every test."""
 
     def run(
-        *, encoder: FakeEncoder | None = None, folder: Path = checkpoint, **options
+        *,
+        encoder: FakeEncoder | None = None,
+        folder: Path = checkpoint,
+        dataset: str | None = None,
+        **options: object,
     ) -> SyncReport:
         return sync(
             open_source(str(photos), workspace=data / "sources"),
@@ -47,8 +52,9 @@ def run(
             store,
             checkpoint=folder,
             data_dir=data,
+            dataset=dataset,
+            options=SyncOptions(**options),
             progress=False,
-            **options,
         )
 
     return run

@@ -18,6 +18,7 @@ from indexer.errors import CheckpointMismatchError
 from indexer.pipeline import sync
 from indexer.settings import Settings
 from indexer.store import open_store
+from indexer.sync_options import SyncOptions
 from indexer.types import Distance
 from models.baselines import random_encoder
 from models.checkpoint import save_checkpoint
@@ -53,7 +54,7 @@ def index(
             store,
             checkpoint=checkpoint,
             data_dir=data,
-            poolings=poolings,
+            options=SyncOptions(poolings=tuple(poolings)),
             progress=False,
         )
 
@@ -149,7 +150,7 @@ def test_every_image_finds_itself_under_every_stored_pair(
     capsys: pytest.CaptureFixture[str],
     poolings: list[Pooling],
 ) -> None:
-    index(photos, data, tmp_path / "checkpoint", poolings=poolings)
+    index(photos, data, tmp_path / "checkpoint", poolings=tuple(poolings))
     rows = json.loads(run(capsys, "photos", "--data-dir", str(data), "--self", "--json"))
     assert [(row["pooling"], row["distance"]) for row in rows] == [
         (pooling, distance) for pooling in poolings for distance in Distance

@@ -254,6 +254,24 @@ def test_retry_tries_those_files_now_and_touches_no_other(
     assert "warm/new.png" not in stored(store)
 
 
+def test_retry_gives_the_labels_and_leaves_out_what_the_sync_did(
+    command: Callable, store: VectorStore, photos: Path, bad: Path, checkpoint: Path
+) -> None:
+    (photos / "cold" / "left-out.jpg").write_text("nothing yet")
+    csv = photos.parent / "labels.csv"
+    csv.write_text("path,label\nwarm/text.jpg,navy\n")
+    options = ("--checkpoint", checkpoint, "--exclude", "cold/", "--labels", csv)
+    command("sync", photos, *options)
+    Image.new("RGB", (2, 2), "navy").save(bad)
+    answer = json.loads(command("failures", "photos", "--retry", "--json")[0])
+    assert (answer["read"], answer["failures"]) == (1, [])
+    records = store.scroll("photos", Distance.COSINE)
+    labels = {record.payload["path"]: record.payload["label"] for record in records}
+    assert len(labels) == 7
+    assert {path for path, label in labels.items() if label} == {"warm/text.jpg"}
+    assert store.describe("photos").source_options.exclude == ("cold/",)
+
+
 @pytest.mark.usefixtures("bad")
 def test_retry_reads_a_file_whose_size_and_time_are_as_they_were(
     run: Sync, command: Callable, photos: Path

@@ -45,7 +45,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "indexer.store.server_link.wait_random_exponential", lambda **_: wait_none()
     )
-    monkeypatch.setattr("indexer.pipeline.BATCH", 8)
+    monkeypatch.setattr("indexer.sync_run.BATCH", 8)
     monkeypatch.setattr(server_lease, "LEASE_SECONDS", 0.4)
     monkeypatch.setattr(server_lease, "RENEW_SECONDS", 0.1)
 

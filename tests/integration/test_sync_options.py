@@ -77,7 +77,13 @@ def test_files_that_are_excluded_later_are_removed_and_come_back(
         "removed": 8,
     }
     assert set(stored(data)) == {f"warm/0{number}.png" for number in (2, 4, 6, 8)}
-    assert sync(photos) == {"unchanged": 4, "added": 8}
+    assert sync(photos) == {"unchanged": 4}
+    assert sync(photos, "--exclude", "*8.png", "--dry-run") == {
+        "unchanged": 3, "removed": 1, "added": 8
+    }  # fmt: skip
+    assert sync(photos, "--exclude", "*8.png") == {"unchanged": 3, "removed": 1, "added": 8}
+    assert sync(photos, "--no-exclude") == {"unchanged": 11, "added": 1}
+    assert sync(photos) == {"unchanged": 12}
 
 
 def test_another_label_is_stored_without_encoding_the_image_again(
@@ -104,10 +110,74 @@ def test_another_label_is_stored_without_encoding_the_image_again(
         for pooling in ("maxpool", "flatten"):
             np.testing.assert_array_equal(facts[pooling], before[path][pooling])
 
-    assert sync(photos, "--labels", csv) == {"unchanged": 12}
+    csv.write_text("path,label\nwarm/00.png,hot\n")
+    assert sync(photos) == {"unchanged": 12}
+    assert {facts["label"] for facts in stored(data).values()} == {"hot", None}
+    assert sync(photos, "--no-labels") == {"unchanged": 12}
+    assert {facts["label"] for facts in stored(data).values()} == {"warm", "cold"}
     assert sync(photos) == {"unchanged": 12}
     assert {facts["label"] for facts in stored(data).values()} == {"warm", "cold"}
     assert sum(encoder.encoded for encoder in encoders) == encoded
+
+
+def test_a_file_of_labels_is_found_again_from_another_folder(
+    sync: Sync, photos: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "labels.csv").write_text("path,label\nwarm/00.png,hot\n")
+    monkeypatch.chdir(tmp_path)
+    sync(photos, "--labels", "labels.csv", "--exclude", "cold/")
+    monkeypatch.chdir("/")
+    assert sync(photos) == {"unchanged": 6}
+    assert stored(data)["warm/00.png"]["label"] == "hot"
+
+
+def test_a_remembered_file_of_labels_that_is_gone_stops_the_sync_and_says_what_to_do(
+    sync: Sync, photos: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("path,label\nwarm/00.png,hot\n")
+    sync(photos, "--labels", csv)
+    before = stored(data)
+    csv.unlink()
+    assert main(["sync", str(photos), "--data-dir", str(data)]) == 1
+    error = capsys.readouterr().err
+    for part in (str(csv), "No such file", "--labels", "--no-labels"):
+        assert part in error
+    assert {path: facts["label"] for path, facts in stored(data).items()} == {
+        path: facts["label"] for path, facts in before.items()
+    }
+
+
+def test_what_is_left_out_is_shown_by_sync_and_status(
+    photos: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = make_checkpoint(tmp_path / "checkpoint", "first")
+    csv = tmp_path / "labels.csv"
+    csv.write_text("path,label\nwarm/00.png,hot\n")
+    where = ["--data-dir", str(data)]
+    sync = ["sync", str(photos), "--checkpoint", str(checkpoint), *where]
+    assert main([*sync, "--exclude", "cold/", "--exclude", "*8.png", "--labels", str(csv)]) == 0
+    assert main(sync) == 0
+    assert main(["status", "photos", *where]) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert lines.count(["exclude", "cold/ *8.png"]) == 3
+    assert lines.count(["labels", str(csv)]) == 3
+    taken = {"exclude": ["cold/", "*8.png"], "labels": str(csv)}
+    for command in ([*sync, "--json"], ["status", "photos", "--json", *where]):
+        assert main(command) == 0
+        assert json.loads(capsys.readouterr().out)["source_options"] == taken
+
+
+@pytest.mark.parametrize(
+    "options", [("--exclude", "a", "--no-exclude"), ("--labels", "a", "--no-labels")]
+)
+def test_to_say_and_to_forget_at_once_is_refused(
+    photos: Path, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["sync", str(photos), *options])
+    assert ended.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_an_archive_is_indexed_like_its_folder(

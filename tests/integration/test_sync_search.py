@@ -313,7 +313,7 @@ def test_an_interrupted_sync_is_continued_where_it_stopped(
                 raise KeyboardInterrupt
             return super().vectors(*arguments)
 
-    monkeypatch.setattr("indexer.pipeline.BATCH", 2)
+    monkeypatch.setattr("indexer.sync_run.BATCH", 2)
     monkeypatch.setattr("indexer.workload.usable_cores", lambda: 1)  # files one after the other
     with pytest.raises(KeyboardInterrupt):
         run(encoder=Interrupted.load(checkpoint))
@@ -397,7 +397,7 @@ def test_an_interrupted_change_of_poolings_is_continued(
                 raise KeyboardInterrupt
             return super().vectors(*arguments)
 
-    monkeypatch.setattr("indexer.pipeline.BATCH", 2)
+    monkeypatch.setattr("indexer.sync_run.BATCH", 2)
     monkeypatch.setattr("indexer.workload.usable_cores", lambda: 1)  # files one after the other
     run()
     with pytest.raises(KeyboardInterrupt):

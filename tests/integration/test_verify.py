@@ -18,11 +18,12 @@ from qdrant_edge import EdgeShard
 from indexer.cli import main
 from indexer.pipeline import sync
 from indexer.store import VectorStore, edge_shard
+from indexer.sync_options import SyncOptions
 from indexer.types import Distance, Point, Record, SyncReport
 from indexer.verification import CHECKS, Verification, verify
 from models.errors import EmptySourceError
 from models.pooling import Pooling
-from models.sources import open_source
+from models.sources import PlacedSource, SourceOptions, open_source
 from tests.fake_encoder import FakeEncoder, make_checkpoint
 
 Sync = Callable[..., SyncReport]
@@ -107,7 +108,7 @@ def test_an_empty_index_passes(
         store,
         checkpoint=kept,
         data_dir=data,
-        allow_empty=True,
+        options=SyncOptions(allow_empty=True),
         progress=False,
     )
     assert store.describe("photos").images == 0
@@ -199,6 +200,44 @@ def test_files_that_are_gone_moved_or_changed(failed: Verify, photos: Path) -> N
     found = failed()
     assert list(found) == ["files"]
     assert found["files"].startswith("12 images: 2 without a file (1 of them moved), 1 changed")
+
+
+def test_files_that_were_excluded_are_not_missed(
+    store: VectorStore, data: Path, photos: Path, checkpoint: Path
+) -> None:
+    taken = SourceOptions(("cold/",), labels="/a/file/that/is/away.csv")
+    placed = PlacedSource(str(photos), "photos", photos)
+    source = replace(placed.listed(SourceOptions(taken.exclude)), options=taken)
+    sync(
+        source,
+        FakeEncoder.load(checkpoint),
+        store,
+        checkpoint=checkpoint,
+        data_dir=data,
+        progress=False,
+    )
+    (photos / "warm" / "new.png").write_bytes((photos / "warm" / "00.png").read_bytes())
+    [check] = [check for check in verified(store, data).checks if check.name == "files"]
+    assert check.ok
+    assert "1 files not indexed yet" in check.detail
+
+
+def test_second_copies_that_a_data_set_holds_are_not_missed(
+    store: VectorStore, data: Path, photos: Path, checkpoint: Path
+) -> None:
+    (photos / "cold").rename(photos / "resized")
+    art = PlacedSource("kaggle:ikarus777/best-artworks-of-all-time", "photos", photos)
+    sync(
+        art.listed(),
+        FakeEncoder.load(checkpoint),
+        store,
+        checkpoint=checkpoint,
+        data_dir=data,
+        progress=False,
+    )
+    assert store.describe("photos").images == 6
+    [check] = [check for check in verified(store, data).checks if check.name == "files"]
+    assert "0 files not indexed yet" in check.detail
 
 
 def test_a_source_that_is_not_there(failed: Verify, photos: Path) -> None:

@@ -161,6 +161,7 @@ def test_sync_prints_json_as_documented(run: Run, photos: Path, checkpoint: Path
     assert report == {
         "dataset": "photos",
         "checkpoint": name,
+        "source_options": {"exclude": [], "labels": None},
         "added": 12,
         "updated": 0,
         "moved": 0,

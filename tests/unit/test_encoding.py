@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from indexer.encoding import FileEncoder, in_parallel, one_thread_each
+from indexer.encoding import FileEncoder, in_parallel
 from indexer.types import FailedFile, Point
 from indexer.workload import Workload
 from models.baselines import random_encoder
@@ -224,18 +224,3 @@ class torch_on_two_threads:  # noqa: N801 - reads as a statement
 
 def encoding_threads() -> list[str]:
     return [one.name for one in threading.enumerate() if one.name.startswith("encode")]
-
-
-def test_torch_has_its_threads_back_after_two_uses_at_once() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        first, second = one_thread_each(), one_thread_each()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert torch.get_num_threads() == 1
-        second.__exit__(None, None, None)
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)

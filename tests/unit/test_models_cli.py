@@ -38,3 +38,16 @@ def test_the_models_command_imports_no_torch(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"]])
+def test_a_reader_that_had_enough_is_no_error(arguments: list[str]) -> None:
+    code = (
+        "import os, sys\nreading, writing = os.pipe()\nos.close(reading)\n"
+        "os.dup2(writing, 1)\nfrom models.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr

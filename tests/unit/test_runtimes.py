@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,15 @@ import torch
 
 from models.baselines import random_encoder
 from models.checkpoint import DEFAULT_CHECKPOINT, save_checkpoint
-from models.encoder import GRAPH_FILE, Encoder
+from models.encoder import Encoder
 from models.errors import DeviceMemoryError, RuntimeUnusableError
-from models.networks import TorchNetwork
+from models.networks import GRAPH_FILE, TIMING_FILE, TorchNetwork
 from models.onnx_graph import TOLERANCE, OnnxGraph, export, open_graph
 from models.pooling import STANDARD
 from models.preprocess import Preprocess
 from models.recipes import RECIPES
 from models.registry import create_model, get_architecture, list_models
+from models.runtime_choice import Timing, measure, write_timing
 from models.runtimes import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,18 +139,131 @@ def test_what_is_no_graph_is_refused_in_one_line() -> None:
 # --- which runtime
 
 
-@pytest.mark.parametrize(("arch", "chosen"), [("model1", Runtime.ONNX), ("model7", Runtime.TORCH)])
-def test_auto_takes_onnx_runtime_but_for_visual_words_which_it_is_slower_with(
-    arch: str, chosen: Runtime
+class Measured:
+    """Stands for ``measure``, which no test depends on; counts its calls."""
+
+    def __init__(self, **seconds: float) -> None:
+        self.timing = Timing(**seconds)
+        self.calls = 0
+
+    def __call__(self, torch_network: object, onnx_network: object, image_size: int) -> Timing:
+        assert isinstance(torch_network, TorchNetwork)
+        assert isinstance(onnx_network, OnnxGraph)
+        assert image_size == 40
+        self.calls += 1
+        return self.timing
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Measured:
+    measured = Measured(**request.param)
+    monkeypatch.setattr("models.networks.measure", measured)
+    return measured
+
+
+TORCH_IS_FASTER = {"torch": 0.010, "onnx": 0.012}
+ONNX_IS_FASTER = {"torch": 0.012, "onnx": 0.010}
+ABOUT_THE_SAME = {"torch": 0.010, "onnx": 0.0105}
+
+
+@pytest.mark.parametrize(
+    ("measured", "chosen"),
+    [
+        (TORCH_IS_FASTER, Runtime.TORCH),
+        (ONNX_IS_FASTER, Runtime.ONNX),
+        (ABOUT_THE_SAME, Runtime.ONNX),
+    ],
+    indirect=["measured"],
+)
+def test_auto_takes_what_is_faster_here_and_asks_once(
+    folder: Path, measured: Measured, chosen: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    preprocess = Preprocess(image_size(arch))
-    encoder = Encoder(create_model(arch), preprocess, device="cpu", runtime=Runtime.AUTO)
-    assert encoder.runtime is chosen
+    exports = counted(monkeypatch)
+    for _ in range(2):
+        assert Encoder.load(folder, device="cpu").runtime is chosen
+    assert (measured.calls, exports) == (1, [1])
+    assert (folder / GRAPH_FILE).exists() is (chosen is Runtime.ONNX)
+    other = Runtime.ONNX if chosen is Runtime.TORCH else Runtime.TORCH
+    assert Encoder.load(folder, device="cpu", runtime=other).runtime is other
+    assert measured.calls == 1
+
+
+@pytest.mark.parametrize("measured", [TORCH_IS_FASTER], indirect=True)
+@pytest.mark.parametrize("damage", ["another machine", "cut short", "a list", "other words"])
+def test_what_was_measured_elsewhere_or_cannot_be_read_is_measured_again(
+    folder: Path, measured: Measured, damage: str
+) -> None:
+    Encoder.load(folder, device="cpu")
+    file = folder / TIMING_FILE
+    content = json.loads(file.read_text())
+    content["measured_on"]["processor"] = "another one"
+    texts = {
+        "another machine": json.dumps(content),
+        "cut short": file.read_text()[:-9],
+        "a list": "[]",
+        "other words": '{"fast": true}',
+    }
+    file.write_text(texts[damage])
+    assert Encoder.load(folder, device="cpu").runtime is Runtime.TORCH
+    assert measured.calls == 2
+    Encoder.load(folder, device="cpu")
+    assert measured.calls == 2
+
+
+@pytest.mark.parametrize("measured", [TORCH_IS_FASTER], indirect=True)
+def test_another_network_trained_into_the_folder_is_measured_anew(
+    folder: Path, measured: Measured
+) -> None:
+    Encoder.load(folder, device="cpu")
+    torch.manual_seed(1)
+    save_checkpoint(folder, create_model("model1"), Preprocess(40))
+    Encoder.load(folder, device="cpu")
+    assert measured.calls == 1, "other weights take no other time"
+    save_checkpoint(folder, create_model("model3"), Preprocess(40))
+    assert Encoder.load(folder, device="cpu").runtime is Runtime.TORCH
+    assert measured.calls == 2
+
+
+@pytest.mark.parametrize("measured", [TORCH_IS_FASTER], indirect=True)
+def test_an_encoder_of_no_folder_measures_and_keeps_nothing(measured: Measured) -> None:
+    encoder = Encoder(create_model("model1"), Preprocess(40), device="cpu", runtime=Runtime.AUTO)
+    assert (encoder.runtime, measured.calls) == (Runtime.TORCH, 1)
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_next_measurement(tmp_path: Path) -> None:
+    write_timing(tmp_path / "absent" / TIMING_FILE, "network", Timing(1, 2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_fastest_time_of_each_counts_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    seconds = {"torch": iter([9, 5, 2, 4, 3, 5]), "onnx": iter([1, 7, 8, 6, 9, 7])}
+
+    def network(name: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        def call(images: torch.Tensor) -> torch.Tensor:
+            nonlocal clock
+            assert images.shape == (1, 3, 40, 40)
+            assert torch.get_num_threads() == 1
+            clock += next(seconds[name])
+            return images
+
+        return call
+
+    monkeypatch.setattr("models.runtime_choice.time.perf_counter", lambda: clock)
+    assert measure(network("torch"), network("onnx"), 40) == Timing(torch=2, onnx=6)
+
+
+def test_visual_words_stay_with_pytorch_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.networks.measure", lambda *_: pytest.fail("it was asked"))
+    preprocess = Preprocess(image_size("model7"))
+    encoder = Encoder(create_model("model7"), preprocess, device="cpu", runtime=Runtime.AUTO)
+    assert encoder.runtime is Runtime.TORCH
 
 
 def test_the_programs_own_checkpoint_gets_no_graph() -> None:
     assert Encoder.load(DEFAULT_CHECKPOINT, device="cpu").runtime is Runtime.TORCH
-    assert not (DEFAULT_CHECKPOINT / GRAPH_FILE).exists()
+    for name in (GRAPH_FILE, TIMING_FILE):
+        assert not (DEFAULT_CHECKPOINT / name).exists()
 
 
 def test_without_the_extra_auto_is_pytorch_and_onnx_says_what_to_install(

@@ -105,5 +105,7 @@ def test_a_file_that_cannot_be_used_says_why(csv: Path, content: bytes, reason: 
 
 
 def test_a_file_that_is_not_there_says_so(csv: Path) -> None:
-    with pytest.raises(SourceError, match=r"cannot read .*labels\.csv.*No such file"):
+    with pytest.raises(
+        SourceError, match=r"labels\.csv' cannot be read: No such file.*--no-labels"
+    ):
         read_labels(csv)

@@ -25,8 +25,8 @@ from models.layers import (
 from models.preprocess import Preprocess
 from models.recipes import COLOURS, RECIPES, WordFitting
 from models.registry import create_model, list_models
-from models.visual_words import LEAST_CONTRAST, WordAssignment
-from models.word_fitting import Views, fit_projection, fit_vocabularies, fit_words, has_words
+from models.visual_words import LEAST_CONTRAST, WordAssignment, has_words
+from models.word_fitting import Views, fit_projection, fit_vocabularies, fit_words
 
 SIDE = 32
 PREPROCESS = Preprocess(SIDE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
