@@ -252,8 +252,11 @@ root.addEventListener("click", (event) => {
     return;
   }
   const hit = board.rows.flatMap(({ hits }) => hits).find((candidate) => candidate.id === id);
+  // Looked up before anything is drawn anew: afterwards the browser would have to lay it out first.
+  const top = element.offsetTop;
+  const below = window.scrollY > top;
   ask({ dataset: board.dataset, id }, { name: hit.title, label: hit.label, thumb: hit.thumb });
-  window.scrollTo({ top: Math.min(window.scrollY, element.offsetTop) });
+  if (below) window.scrollTo({ top });
 });
 
 // Arrow keys move through the grid of cards.
