@@ -1,7 +1,8 @@
 """The study, repeated: python scripts/study.py run GRID --data FOLDER, then write.
 
 ``run`` trains what a grid declares, judges every image of the set as a query, and leaves one JSON
-file a run; what has one is skipped, and a killed training goes on where it was. ``write`` makes
+file a run; what has one is skipped, and a killed training goes on where it was. On several GPUs,
+start one for each, with --device and with --only for networks or sets of its own. ``write`` makes
 docs/study.md from those files alone.
 """
 
