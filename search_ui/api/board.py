@@ -1,6 +1,6 @@
 """``/api/board``: what the page asks for every search. It may change with the page; not described.
 
-Past Gradio's events: their way there and back takes longer than most searches do (docs/page.md).
+Not an event of Gradio: its way there and back takes longer than most searches (docs/findings.md).
 """
 
 from __future__ import annotations
