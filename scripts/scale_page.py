@@ -135,11 +135,11 @@ def measured(content: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> I
     yield (
         f"`scripts/benchmark.py scale`: {sizes['maxpool']:,} and {sizes['flatten']:,} values, "
         f"{rows[0]['distance']}, synthetic vectors (clusters near a surface of few dimensions), "
-        f"payloads as long as real ones, the embedded store, {content['cores']} cores "
-        f"(load average {content['load_average']:.1f} as it began), "
-        f"qdrant-edge {packages['qdrant-edge-py']}. Memory is the peak of what no "
-        "file backs; mapped files come on top and are given back when others need the memory. "
-        "Seconds of one machine: judge by how they grow.\n"
+        f"payloads as long as real ones, the embedded store, {content['cores']} cores, load "
+        f"average {content['load_average']:.1f} (alone it would be about 1: other work lengthened "
+        f"it), qdrant-edge {packages['qdrant-edge-py']}. Memory is the peak of what no file backs, "
+        "while the graph was built; mapped files come on top and are given back when others need "
+        "the memory.\n"
     )
     yield "| images | write s | publish s | disk GB | bytes an image | memory GB | mapped GB |"
     yield "|--:|--:|--:|--:|--:|--:|--:|"

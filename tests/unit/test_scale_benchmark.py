@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 import numpy as np
 import pytest
@@ -70,3 +71,9 @@ def test_a_layout_carries_its_images(images: int, nodes: int, replicas: int) -> 
     assert int(cells[4]) % nodes == 0
     memory = float(cells[1].removesuffix(" GB").replace(",", ""))
     assert memory <= nodes * scale_page.NODE_MEMORY / 1e9 * scale_page.USABLE
+
+
+def test_the_page_is_what_its_script_writes() -> None:
+    content = json.loads((scale_page.DOCS / "results" / "scale.json").read_text())
+    assert max(row["images"] for row in content["measurements"]) == 1_000_000
+    assert (scale_page.DOCS / "scale.md").read_text() == scale_page.page(content)
