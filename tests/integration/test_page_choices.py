@@ -10,40 +10,27 @@ import pytest
 
 from models.pooling import STANDARD, Pooling
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.integration.test_page_security import fire
 from tests.page_server import GRADIO_WARNS, served
 
 pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
 
 
 class OpenPage:
-    """A served page, its events by what fires them."""
+    """A served page, and what it searches."""
 
     def __init__(self, client: httpx.Client, searcher: FakeSearcher) -> None:
         self.client = client
         self.searcher = searcher
-        self.config: dict[str, Any] = client.get("/config").json()
-
-    def event(self, trigger: str, *, of: str | None = None) -> int:
-        """Number of the event; ``of`` is the id of the element."""
-        elements = {part["props"].get("elem_id"): part["id"] for part in self.config["components"]}
-        return next(
-            index
-            for index, event in enumerate(self.config["dependencies"])
-            for target, name in event["targets"]
-            if name == trigger and (of is None or target == elements[of])
-        )
 
     def search(self, poolings: Sequence[str]) -> Any:
-        """The board, asked from a page that this server has not opened; None: refused."""
+        """The board, asked from a page that this server has not opened."""
         question = {
             "dataset": "hills",
             "id": str(next(iter(self.searcher.files))),
             "pooling": list(poolings),
             "distance": "cosine",
         }
-        answer = fire(self.client, self.event("submit", of="query-image"), [question])
-        return answer["output"]["data"][0] if answer["success"] else None
+        return self.client.post("/api/board", json=question).raise_for_status().json()
 
 
 @pytest.fixture(scope="module", params=[STANDARD, tuple(Pooling)], ids=["standard", "all"])
@@ -68,5 +55,4 @@ def test_a_choice_of_a_page_from_before_a_restart_is_searched_if_the_dataset_has
 
 
 def test_a_pooling_that_nobody_knows_is_refused(page: OpenPage) -> None:
-    answer = page.search(["maxpool", "median"])
-    assert answer is None or answer["state"] == "error"
+    assert page.search(["maxpool", "median"])["state"] == "error"
