@@ -21,9 +21,7 @@ from search_ui.environment import upload_folder
 from search_ui.serving import sessions
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.integration.test_page_security import FILE_META
-from tests.page_server import GRADIO_WARNS, served
-
-pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+from tests.page_server import served
 
 
 def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
