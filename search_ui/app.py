@@ -25,6 +25,7 @@ from search_ui.serving.event_check import EventCheck
 from search_ui.serving.guard import Guard, allowed_hosts
 from search_ui.serving.rate_limits import RateLimits
 from search_ui.serving.root_path import RootPath
+from search_ui.serving.sessions import Sessions
 from search_ui.theme import make_theme
 
 MAX_UPLOAD = "50mb"
@@ -135,6 +136,7 @@ def make_app(
     )
     events = {number for number, event in page.fns.items() if event.fn is not None}
     # What is added last comes first.
+    app.add_middleware(Sessions, queue=page._queue)
     app.add_middleware(EventCheck, events=events)
     app.add_middleware(RateLimits, rates=serving.rates)
     app.add_middleware(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -18,11 +19,17 @@ _LOCAL_ONLY = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
+_NO_STATISTICS = {
+    # After every event that has waited in its queue, Gradio makes a table of the last 10,000 for a
+    # page of its own, which is not offered: milliseconds and 47 kB an event that do not come back.
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(sys.maxsize),
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+}
 
 
 def keep_gradio_local() -> None:
-    """Switch off everything in Gradio that would talk to another host."""
-    os.environ.update(_LOCAL_ONLY)
+    """Switch off everything in Gradio that would talk to another host, or keep count of visits."""
+    os.environ.update(_LOCAL_ONLY | _NO_STATISTICS)
 
 
 @cache

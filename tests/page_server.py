@@ -12,9 +12,6 @@ from scripts.page_server import served_in_thread
 from search_ui.app import make_app
 from search_ui.building.builder import Builder
 
-GRADIO_WARNS = "ignore:'future.no_silent_downcasting' is deprecated"
-"""For ``pytest.mark.filterwarnings``: Gradio's queue uses an option of pandas that goes away."""
-
 
 @contextmanager
 def served(

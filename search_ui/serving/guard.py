@@ -34,7 +34,7 @@ _ROUTES = re.compile(
     | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
     | /api/(board | search(/upload)?)
     | /gradio_api/(
-        queue/(join|data) | upload | upload_progress | heartbeat/\w+ | info/?
+        queue/(join|data) | upload | heartbeat/\w+ | info/?
         | theme\.css | startup-events | app_id/? | cancel | reset/?
       )
     """,

@@ -20,10 +20,10 @@ from search_ui.building.builder import Builder
 from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
 from tests.checkpoint_descriptions import describe_checkpoint
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.page_server import GRADIO_WARNS, served
+from tests.page_server import served
 from tests.study_files import write_study
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}

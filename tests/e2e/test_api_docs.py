@@ -10,9 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from indexer.search import Searcher
 from tests.e2e.conftest import keep_home
 from tests.fake_searcher import FakeSearcher
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 

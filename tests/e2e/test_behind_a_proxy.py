@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, expect
 
 from indexer.settings import Credentials, Serving
 from tests.fake_searcher import FakeSearcher
-from tests.page_server import GRADIO_WARNS, served
+from tests.page_server import served
 from tests.reverse_proxy import proxied
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PATH = "/some/images"
 PASSWORD = Credentials("ann", "pass word")

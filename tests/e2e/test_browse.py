@@ -13,9 +13,8 @@ from indexer.errors import CollectionBusyError
 from indexer.failures import Failure
 from indexer.types import ImagePage
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 IMAGES = 156

@@ -18,9 +18,9 @@ from search_ui.building.builder import Builder
 from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
 from tests.archive_builders import Item, build_zip
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.page_server import GRADIO_WARNS, served
+from tests.page_server import served
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 BUILD_MS = 90_000

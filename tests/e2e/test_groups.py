@@ -22,9 +22,8 @@ from indexer.groups import (
 )
 from models.pooling import Pooling
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 Open = Callable[..., Page]

@@ -13,9 +13,8 @@ from playwright.sync_api import Page, expect
 from models.registry import get_architecture, list_models
 from tests.checkpoint_descriptions import describe_checkpoint
 from tests.fake_searcher import FakeSearcher
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 NAME = "model3-1a2b3c4d"

@@ -14,9 +14,8 @@ from indexer.types import Distance
 from models.pooling import STANDARD, Pooling
 from tests.fake_searcher import FakeSearcher, draw_hills
 from tests.image_files import heic
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 Open = Callable[..., Page]

@@ -10,9 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 Open = Callable[..., Page]

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.page_server import GRADIO_WARNS
 from tests.study_files import PAIRS, write_study
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 PHONE = {"width": 390, "height": 844}
 TRAINED = "cats-model1-study-none-mse-64px-3xall-b16-s0"

@@ -13,9 +13,8 @@ from playwright.sync_api import Browser
 from indexer.types import SearchResult
 from scripts.benchmarks.ui import AnswerTimes, ListTimes, LoadTimes, measure_page
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.page_server import GRADIO_WARNS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 SLOW_SECONDS = 0.4
 

@@ -14,9 +14,7 @@ import pytest
 from indexer.settings import Credentials, Serving
 from tests.examples import SERVER, Example, examples
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
-from tests.page_server import GRADIO_WARNS, served
-
-pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+from tests.page_server import served
 
 EXAMPLES = examples("api.md")
 

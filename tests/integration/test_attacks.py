@@ -24,6 +24,7 @@ from indexer.search import Searcher
 from indexer.settings import Settings
 from indexer.store import open_store
 from models.sources import open_source
+from search_ui.serving.sessions import MOST_UNREAD
 from tests.archive_builders import Item, build_zip
 from tests.examples import DOCS
 from tests.fake_encoder import FakeEncoder, make_checkpoint
@@ -398,6 +399,27 @@ def slow_clients(server: Server, _: Path) -> None:
             assert server.client.post("/api/search", json=question).status_code == 200
             assert server.client.get("/").status_code == 200
             assert time.monotonic() - begun < 5
+
+
+@attack("a program that asks by Gradio's queue again and again, and reads no answer")
+def unread_answers(server: Server, _: Path) -> None:
+    event = next(one["id"] for one in events(server) if one["api_name"] == "search_by_id")
+    asked = {"data": ["nowhere", server.image, {}], "fn_index": event}
+
+    def join(session: str) -> int:
+        body = {**asked, "session_hash": session}
+        return server.client.post("/gradio_api/queue/join", json=body).status_code
+
+    assert join("first") == 200
+    taken = 0
+    while taken <= MOST_UNREAD:
+        status = join("other")
+        assert status in {200, 503}
+        taken += status == 200
+        if status == 503:  # no more may wait at once: meanwhile, something else
+            assert server.client.get("/").status_code == 200
+    address = "/gradio_api/queue/data?session_hash=first"
+    assert server.client.get(address).status_code == 404
 
 
 @attack("an address of another site in `X-Forwarded-Host`")

@@ -10,9 +10,7 @@ import pytest
 
 from models.pooling import STANDARD, Pooling
 from tests.fake_searcher import FakeSearcher, draw_pictures
-from tests.page_server import GRADIO_WARNS, served
-
-pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+from tests.page_server import served
 
 
 class OpenPage:

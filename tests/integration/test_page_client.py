@@ -18,11 +18,10 @@ from scripts.page_server import served_in_thread
 from search_ui import blocks
 from search_ui.app import make_app
 from search_ui.environment import upload_folder
+from search_ui.serving import sessions
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.integration.test_page_security import FILE_META
-from tests.page_server import GRADIO_WARNS, served
-
-pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+from tests.page_server import served
 
 
 def fire(page: httpx.Client, event: int, data: list[Any]) -> dict[str, Any]:
@@ -174,3 +173,31 @@ def test_callers_leave_no_more_behind_than_is_kept(
         holders = [getattr(route, "app", None) for route in made[0].routes]
         (state,) = [holder.state_holder for holder in holders if hasattr(holder, "state_holder")]
         assert len(state.session_data) == 3
+        # All but the last caller's: what is read goes when the next one asks.
+        queue = state.blocks._queue
+        assert len(queue.pending_messages_per_session) == len(queue.pending_event_ids_session) == 1
+        # No statistics are made, and next to nothing is kept to make them of.
+        assert queue.cached_event_analytics_summary == {"functions": {}}
+        assert len(queue.event_analytics) == 1
+
+
+def test_answers_that_nobody_reads_are_not_kept(
+    searcher: FakeSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions.tidy, "__kwdefaults__", {"most": 3})
+    with (
+        served_in_thread(lambda: make_app(searcher)) as url,
+        httpx.Client(base_url=url, timeout=20, trust_env=False) as caller,
+    ):
+        events = caller.get("/config").json()["dependencies"]
+        event = next(event["id"] for event in events if event["api_name"] == "search_by_id")
+        point = str(next(iter(searcher.files)))
+        asked = {"data": ["hills", point, {}], "fn_index": event}
+        for session in ("first", *["second"] * 3, "third"):
+            join = {**asked, "session_hash": session}
+            assert caller.post("/gradio_api/queue/join", json=join).status_code == 200
+        address = "/gradio_api/queue/data?session_hash="
+        told = [caller.get(f"{address}{session}") for session in ("first", "second", "third")]
+        assert [answer.status_code for answer in told] == [404, 200, 200]
+        assert [answer.text.count('"process_completed"') for answer in told] == [0, 3, 1]
+        assert fire(caller, event, asked["data"])["success"]

@@ -17,9 +17,8 @@ from indexer.settings import Settings
 from indexer.store import open_store
 from models.sources import open_source
 from tests.fake_encoder import FakeEncoder, make_checkpoint
-from tests.page_server import GRADIO_WARNS, served
+from tests.page_server import served
 
-pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
 WRITING = ("create", "update", "optimize", "flush")
 
 

@@ -21,9 +21,7 @@ from models.formats import readable_formats
 from search_ui.environment import upload_folder
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 from tests.image_files import avif, heic
-from tests.page_server import GRADIO_WARNS, served
-
-pytestmark = pytest.mark.filterwarnings(GRADIO_WARNS)
+from tests.page_server import served
 
 FILE_META = {"_type": "gradio.FileData"}
 
