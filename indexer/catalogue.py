@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -127,16 +127,8 @@ class Catalogue:
         return self._ids(wanted), len(rows)
 
     def spread(self, count: int) -> list[UUID]:
-        """``count`` images: one of each label, then a second of each, and so on.
-
-        Ids are hashes, so taking them in their order is a fair draw within a label.
-        """
-        label = self._table["label"]
-        by_label = np.argsort(label, kind="stable")
-        starts = np.cumsum(np.bincount(label)) - np.bincount(label)
-        turn = np.empty_like(by_label)
-        turn[by_label] = np.arange(len(label)) - starts[label[by_label]]
-        return self._ids(np.lexsort((label, turn))[:count])
+        """``count`` images: one of each label, then a second of each, and so on."""
+        return self._ids(self._ordered(Order.MIXED)[:count])
 
     def duplicates(self, bits: int) -> Duplicates:
         """Sets of near-identical images, see :func:`indexer.duplicates.find_duplicates`; kept."""
@@ -164,19 +156,23 @@ class Catalogue:
     def _sort(self, order: Order) -> NDArray[np.intp]:
         table = self._table
         pixels = table["width"].astype(np.int64) * table["height"]
+        first: NDArray[Any]
         match order:
             case Order.NAME:
-                return np.argsort(table["place"])
+                first = table["place"]
             case Order.NEWEST:
-                return np.lexsort((table["place"], -table["mtime"]))
+                first = -table["mtime"]
             case Order.OLDEST:
-                return np.lexsort((table["place"], table["mtime"]))
+                first = table["mtime"]
             case Order.LARGEST:
-                return np.lexsort((table["place"], -pixels))
+                first = -pixels
             case Order.SMALLEST:
-                return np.lexsort((table["place"], pixels))
+                first = pixels
             case Order.SHUFFLED:
-                return np.arange(len(table))
+                first = np.arange(len(table))
+            case Order.MIXED:
+                return _in_turn(table["label"])
+        return np.lexsort((table["place"], first))
 
     def _passing(self, where: Filter) -> NDArray[np.bool_]:
         """Rows that ``where`` matches. Shape: (N,)."""
@@ -191,6 +187,18 @@ class Catalogue:
         if where.min_side is not None:
             passing &= np.minimum(table["width"], table["height"]) >= where.min_side
         return passing
+
+
+def _in_turn(label: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Rows: the first of each label, then the second of each, and so on. Shape: (N,) to (N,).
+
+    They lie in the order of their ids, which are hashes: a fair draw within a label.
+    """
+    by_label = np.argsort(label, kind="stable")
+    starts = np.cumsum(np.bincount(label)) - np.bincount(label)
+    turn = np.empty_like(by_label)
+    turn[by_label] = np.arange(len(label)) - starts[label[by_label]]
+    return np.lexsort((label, turn))
 
 
 def _content(record: Record) -> bytes:

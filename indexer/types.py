@@ -208,7 +208,8 @@ class Order(StrEnum):
     """The order in which a dataset's images are looked through; equal ones by path.
 
     ``newest``, ``oldest``: by modification time of the file. ``largest``, ``smallest``: by number
-    of pixels. ``shuffled``: by id, which is a hash, so that it is the same every time.
+    of pixels. ``shuffled``: by id, which is a hash, so that it is the same every time. ``mixed``:
+    one image of each label, then a second of each, and so on; within a label shuffled.
     """
 
     NAME = "name"
@@ -217,6 +218,7 @@ class Order(StrEnum):
     LARGEST = "largest"
     SMALLEST = "smallest"
     SHUFFLED = "shuffled"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ class WantedImages(BaseModel):
         [], description="Any of these groups; 0 for no group."
     )
     order: Order = Field(
-        Order.NAME, description="Newest by when the file was changed, largest by pixels."
+        Order.NAME,
+        description="Newest by when the file was changed, largest by pixels, mixed one of each "
+        "label in turn.",
     )
     offset: int = Field(0, ge=0, le=LAST, description="How many to leave out before the first.")
     limit: int = Field(PAGE, ge=1, le=MAX_PAGE, description="Most images.")

@@ -6,13 +6,16 @@ const root = element.querySelector(".drawn");
 const PAGE = 72; // whole rows of 9, 8, 6, 4 and 3 tiles
 const FAILURES = 100;
 const CHIPS = 14; // more labels than these are searched instead
+// The first one is that of a view nobody has ordered: by name it would begin with one label only.
 const ORDERS = [
-  ["name", "By name"], ["newest", "Newest first"], ["oldest", "Oldest first"],
+  ["mixed", "Mixed"], ["name", "By name"], ["newest", "Newest first"], ["oldest", "Oldest first"],
   ["largest", "Largest first"], ["smallest", "Smallest first"], ["shuffled", "Shuffled"],
 ];
 let visit = 0;
 let drawn = null; // of which address and state of the dataset
 let left = 0; // how far down somebody left it
+
+const USUAL = ORDERS[0][0];
 
 const whole = (text) => /^\d{1,9}$/.test(text ?? "") ? Number(text) : null;
 
@@ -22,14 +25,14 @@ const read = (params) => ({
   label: params.get("label"),
   format: params.get("format") || null,
   group: whole(params.get("group")),
-  order: ORDERS.some(([name]) => name === params.get("order")) ? params.get("order") : "name",
+  order: ORDERS.some(([name]) => name === params.get("order")) ? params.get("order") : USUAL,
   page: Math.max(1, whole(params.get("page")) ?? 1),
 });
 
 const query = (state) => {
   const { order, page, ...rest } = state;
   const wanted = {
-    dataset: chosen().name, ...rest, order: order === "name" ? null : order,
+    dataset: chosen().name, ...rest, order: order === USUAL ? null : order,
     page: page === 1 ? null : page,
   };
   return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== null));

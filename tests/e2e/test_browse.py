@@ -99,8 +99,24 @@ def test_a_label_narrows_and_is_marked_and_starts_from_the_first_page(
     expect(summary(page)).to_have_text(f"{IMAGES} images, page 1 of 3")
 
 
-def test_the_order_is_kept_in_the_address(browse: Callable[..., Page]) -> None:
+def test_the_first_view_and_every_page_after_it_show_the_labels_in_turn(
+    browse: Callable[..., Page],
+) -> None:
     page = browse()
+    expect(page.get_by_label("Order")).to_have_value("mixed")
+    labels = page.locator("#view-browse .tile-label")
+    expect(labels).to_have_count(72)
+    shown = labels.all_inner_texts()
+    assert shown == shown[:6] * 12
+    assert len(set(shown[:6])) == 6
+    page.get_by_role("link", name="Page 3").click()
+    expect(labels).to_have_count(IMAGES - 144)
+    assert set(labels.all_inner_texts()) == set(shown)
+    assert "order" not in page.url
+
+
+def test_the_order_is_kept_in_the_address(browse: Callable[..., Page]) -> None:
+    page = browse("?order=name")
     expect(tiles(page).first).to_have_attribute("aria-label", "Search from amber, amber_000.png")
     page.get_by_label("Order").select_option("Shuffled")
     expect(tiles(page).first).not_to_have_attribute(
@@ -149,7 +165,7 @@ def test_arrow_keys_move_through_the_grid(browse: Callable[..., Page]) -> None:
 
 
 def test_a_name_shows_on_focus_and_details_open_by_a_button(browse: Callable[..., Page]) -> None:
-    page = browse()
+    page = browse("?order=name")
     name = page.locator("#view-browse .tile-name").first
     expect(name).to_have_css("opacity", "0")
     tiles(page).first.focus()
