@@ -88,8 +88,8 @@ class Builder:
             check_dataset(asked.name)
         model = asked.model
         training = plan_training(model) if isinstance(model, TrainedModel) else None
-        if (running := self.jobs.running()) is not None:
-            raise JobRunningError(running)
+        if self.jobs.running() is not None:
+            raise JobRunningError(self.jobs.running_job())
         source = choose_source(asked.source, self._folders, self.uploads)
         name = asked.name or source.name
         self._check_name(name, source)

@@ -122,7 +122,7 @@ const follow = async (shown) => {
     if (!root.contains(shown.root) || error.status === 404) {
       shownJob = null;
       root.replaceChildren(error.status === 404
-        ? notice("layers", "There is no such build",
+        ? notice("layers", "There is no such job",
           "The last ten are kept; this one may have been older.",
           make("a", { class: "button", href: "#/build" }, "To the latest"))
         : failed(error, () => showJob(shown.id)));

@@ -29,13 +29,6 @@ GRACE_SECONDS = 10.0
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 
 
-class JobRunningError(SimilarityError):
-    """Another job runs."""
-
-    def __init__(self, running: str | None) -> None:
-        super().__init__(f"a build is running already ({running}): wait for it, or stop it")
-
-
 class JobOverError(SimilarityError):
     """A job that is over cannot be stopped."""
 
@@ -56,6 +49,18 @@ class Job:
     def id(self) -> str:
         """Its id."""
         return self.folder.id
+
+
+class JobRunningError(SimilarityError):
+    """Another job runs; None: it is at its very end, or at its very beginning."""
+
+    def __init__(self, running: Job | None) -> None:
+        if running is None:
+            text = "another job is just beginning or ending: try again in a moment"
+        else:
+            what = f"{running.plan.kind.words} of {running.plan.dataset!r}"
+            text = f"{what} is running already ({running.id}): wait for it, or stop it"
+        super().__init__(text)
 
 
 class Jobs:
@@ -85,7 +90,7 @@ class Jobs:
         """
         lock = self._lock.take(job.id)
         if lock is None:
-            raise JobRunningError(self.running())
+            raise JobRunningError(self.running_job())
         try:
             self._forget_old()
             job.write_plan(plan)
@@ -123,6 +128,11 @@ class Jobs:
         if id is None or JobFolder(self._folder / id).read_status().state.is_over:
             return None
         return id
+
+    def running_job(self) -> Job | None:
+        """The job that runs, once its starter has written down what it is to do."""
+        id = self.running()
+        return None if id is None else self._look(JobFolder(self._folder / id))
 
     def all(self) -> list[Job]:
         """Newest first."""

@@ -37,6 +37,26 @@ class JobState(StrEnum):
         return self in {JobState.DONE, JobState.FAILED, JobState.STOPPED}
 
 
+class JobKind(StrEnum):
+    """What a job is for."""
+
+    BUILD = "build"
+    RETRY = "retry"
+    GROUP = "group"
+
+    @property
+    def words(self) -> str:
+        """Begins "... of 'cats' is running"."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    JobKind.BUILD: "a build",
+    JobKind.RETRY: "another try at the failed files",
+    JobKind.GROUP: "a grouping",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class JobStep:
     """One command, and what the job is doing while it runs."""
@@ -51,7 +71,7 @@ class JobPlan:
 
     Attributes:
         dataset: name of the dataset that it builds or looks after.
-        request: what was asked for, for people; JSON.
+        request: what was asked for, for people; JSON. Its ``kind`` is missing from a build's.
         steps: in order; the first that fails ends the job.
         created_at: ISO 8601 UTC.
     """
@@ -60,6 +80,11 @@ class JobPlan:
     request: Mapping[str, object]
     steps: tuple[JobStep, ...]
     created_at: str
+
+    @property
+    def kind(self) -> JobKind:
+        """What the job is for."""
+        return JobKind(str(self.request.get("kind", JobKind.BUILD)))
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Self:

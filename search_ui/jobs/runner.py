@@ -65,7 +65,7 @@ def vanished(status: JobStatus) -> JobStatus:
     doing = "starting" if status.state is JobState.WAITING else str(status.state)
     message = (
         f"It ended without a word while {doing}: it was killed, or the machine was restarted. "
-        "The datasets are as they were; build again."
+        "The datasets are as they were; start it again."
     )
     return replace(status, state=JobState.FAILED, message=message)
 

@@ -13,7 +13,7 @@ from indexer.settings import Settings
 from models.errors import SimilarityError
 from models.pooling import Pooling
 from search_ui.jobs.background import Job, Jobs
-from search_ui.jobs.folder import JobPlan, JobState, JobStep, now
+from search_ui.jobs.folder import JobKind, JobPlan, JobState, JobStep, now
 
 
 class NotAllowedError(SimilarityError):
@@ -57,9 +57,8 @@ class Upkeep:
             NotAllowedError: nothing may be started.
             JobRunningError: another job runs.
         """
-        return self._start(
-            dataset, JobState.INDEXING, {"kind": "retry"}, ["failures", dataset, "--retry"]
-        )
+        asked = {"kind": JobKind.RETRY}
+        return self._start(dataset, JobState.INDEXING, asked, ["failures", dataset, "--retry"])
 
     def group(self, dataset: str, choice: GroupingChoice) -> Job:
         """Make the groups of a dataset anew.
@@ -68,7 +67,7 @@ class Upkeep:
             DatasetNotIndexedError, NotAllowedError, JobRunningError.
         """
         asked = {
-            "kind": "group",
+            "kind": JobKind.GROUP,
             "method": str(choice.method),
             "pooling": str(choice.pooling),
             "count": choice.count,

@@ -208,7 +208,7 @@ Object.assign(window.similarity, (() => {
     };
     const stop = button("Stop", "", () => {
       const yes = button("Stop it", "danger", send);
-      root.replaceChildren(make("span", { id: "stop-question" }, "Stop this build?"), yes,
+      root.replaceChildren(make("span", { id: "stop-question" }, "Stop this work?"), yes,
         button("Keep going", "", () => {
           root.replaceChildren(stop, problem);
           root.removeAttribute("role");
@@ -253,7 +253,7 @@ Object.assign(window.similarity, (() => {
         make("div", { class: "buttons" }, ready
           ? [link("search", "Search in", "main", job.dataset),
             there("browse") ? link("browse", "Browse", "", job.dataset) : ""]
-          : make("a", { class: "button", href: "#/build" }, "Build another")));
+          : make("a", { class: "button", href: "#/build" }, "To the form")));
     };
     return { root, show };
   };
@@ -281,7 +281,7 @@ Object.assign(window.similarity, (() => {
     };
     const root = make("div", { class: "job" },
       make("header", { class: "view-head" },
-        make("div", {}, make("a", { class: "to-all", href: "#/build" }, icon("back"), "All builds"),
+        make("div", {}, make("a", { class: "to-all", href: "#/build" }, icon("back"), "Latest work"),
           title, about),
         make("span", { class: "spacer" }), stop.root),
       news, steps, progress.root, ending.root,

@@ -153,7 +153,7 @@ def test_a_training_shows_what_it_learns_and_is_stopped_when_one_insists(
     page.locator(".tabs").get_by_role("link", name="Search").click()
     expect(sign(page)).to_have_text("(work is running)")
     page.go_back()
-    page.get_by_role("link", name="All builds").click()
+    page.get_by_role("link", name="Latest work").click()
     expect(page.get_by_role("button", name="Build", exact=True)).to_be_disabled()
     page.get_by_role("link", name="See how far it is").click()
 
@@ -232,7 +232,7 @@ def test_other_work_on_datasets_is_listed_in_plain_words(open_form: Open, data: 
 def test_a_build_that_is_not_there_is_told(open_page: Open) -> None:
     page = open_page()
     page.evaluate("location.hash = '#/build?job=20200101-000000-00000000'")
-    expect(page.locator("#build h2")).to_have_text("There is no such build")
+    expect(page.locator("#build h2")).to_have_text("There is no such job")
 
 
 def test_where_building_is_off_the_page_says_so(open_page: Open, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from models.pooling import Pooling
 from search_ui.api import add_api
 from search_ui.building.builder import Builder
 from search_ui.jobs import background
-from search_ui.jobs.folder import JobFolder, JobPlan, JobState
+from search_ui.jobs.folder import JobFolder, JobPlan, JobState, now
 from search_ui.jobs.lock import JobLock
 from search_ui.serving.guard import Guard
 from tests.fake_searcher import FakeSearcher, draw_pictures
@@ -352,13 +352,13 @@ def test_nothing_is_started_while_a_job_runs(
     searcher: FakeSearcher, tmp_path: Path, plans: list[JobPlan], path: str
 ) -> None:
     folder = DataFolder(tmp_path).jobs
-    folder.mkdir(parents=True)
+    JobFolder(folder / "another").write_plan(JobPlan("valleys", {}, (), now()))
     lock = JobLock(folder / "lock").take("another")
     assert lock is not None
     with open(lock, "rb"), closing(worker(searcher, tmp_path)) as client:  # noqa: PTH123
         answer = client.post(f"{HILLS}/{path}", json={})
     assert answer.status_code == 409
-    assert "another" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith("A build of 'valleys' is running already (another)")
     assert plans == []
 
 

@@ -25,7 +25,7 @@ from search_ui.building import archives
 from search_ui.building.archives import MOST_WAITING, harmless_name
 from search_ui.building.builder import Builder
 from search_ui.jobs import background
-from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus
+from search_ui.jobs.folder import JobFolder, JobKind, JobPlan, JobState, JobStatus, now
 from search_ui.jobs.lock import JobLock
 from search_ui.serving.guard import Guard
 from tests.fake_searcher import FakeSearcher, draw_pictures
@@ -462,9 +462,11 @@ def test_uploads_that_nobody_comes_back_for_make_room(
 
 
 def test_while_a_build_runs_another_is_refused(client: TestClient, tmp_path: Path) -> None:
-    lock = JobLock(tmp_path / "data" / "jobs" / "lock").take("20260101-000000-00000000")
+    folder = JobFolder(tmp_path / "data" / "jobs" / "20260101-000000-00000000")
+    folder.write_plan(JobPlan("cats", {"kind": JobKind.GROUP}, (), now()))
+    lock = JobLock(tmp_path / "data" / "jobs" / "lock").take(folder.id)
     assert lock is not None
-    assert "is running already" in refusal(build(client), 409)
+    assert refusal(build(client), 409).startswith("a grouping of 'cats' is running already")
     assert client.get("/api/build").json()["running"] == "20260101-000000-00000000"
     os.close(lock)
     assert build(client).status_code == 202

@@ -21,7 +21,15 @@ from search_ui.jobs.background import (
     Jobs,
     UnknownJobError,
 )
-from search_ui.jobs.folder import JobFolder, JobPlan, JobState, JobStatus, JobStep, now
+from search_ui.jobs.folder import (
+    JobFolder,
+    JobKind,
+    JobPlan,
+    JobState,
+    JobStatus,
+    JobStep,
+    now,
+)
 from search_ui.jobs.lock import JobLock
 
 PATIENCE_SECONDS = 20
@@ -120,12 +128,40 @@ def test_only_one_job_runs_at_a_time_on_any_server(
 ) -> None:
     job = start(SLEEPER)
     monkeypatch.setattr(job_lock, "_PATIENCE_SECONDS", 0.1)
-    with pytest.raises(JobRunningError, match=job.id):
+    with pytest.raises(JobRunningError, match=f"^a build of 'pets' is running.*{job.id}"):
         start(SLEEPER)
     other = Jobs(job.folder.path.parent)
     with pytest.raises(JobRunningError, match=job.id):
         other.start(other.new(), JobPlan("x", {}, (), now()))
     assert [each.id for each in jobs.all()] == [job.id]
+
+
+@pytest.mark.parametrize("kind", JobKind)
+def test_whoever_has_to_wait_is_told_for_what(
+    jobs: Jobs, kind: JobKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_lock, "_PATIENCE_SECONDS", 0.1)
+    folder = jobs.new()
+    step = JobStep(JobState.INDEXING, (sys.executable, "-c", SLEEPER, str(mark(folder))))
+    jobs.start(folder, JobPlan("pets", {"kind": kind}, (step,), now()))
+    assert jobs.get(folder.id).plan.kind is kind
+    with pytest.raises(JobRunningError) as refusal:
+        jobs.start(jobs.new(), JobPlan("x", {}, (), now()))
+    assert str(refusal.value) == (
+        f"{kind.words} of 'pets' is running already ({folder.id}): wait for it, or stop it"
+    )
+
+
+def test_a_job_that_has_not_said_yet_what_it_does_is_told_of_too(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_lock, "_PATIENCE_SECONDS", 0.1)
+    other = jobs.new()
+    lock = JobLock(other.path.parent / "lock").take(other.id)
+    assert lock is not None
+    with pytest.raises(JobRunningError, match="just beginning or ending"):
+        jobs.start(jobs.new(), JobPlan("x", {}, (), now()))
+    os.close(lock)
 
 
 def test_another_server_sees_a_job_that_ran_on_and_can_stop_it(start: Start) -> None:
