@@ -29,6 +29,7 @@ PASSWORD_VARIABLE = "IMAGE_SIMILARITY_PASSWORD"
 SEARCHES_VARIABLE = "IMAGE_SIMILARITY_SEARCHES_PER_MINUTE"
 UPLOADS_VARIABLE = "IMAGE_SIMILARITY_UPLOADS_PER_MINUTE"
 JOBS_VARIABLE = "IMAGE_SIMILARITY_JOBS_PER_HOUR"
+WRONG_PASSWORDS_VARIABLE = "IMAGE_SIMILARITY_WRONG_PASSWORDS_PER_MINUTE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,13 @@ class Rates:
     """How often one address may ask; 0: as often as it likes.
 
     The defaults are above what a full office behind one address does, and below what a program in
-    an endless loop does.
+    an endless loop does. Of passwords it is what people who try their own few stay below.
     """
 
     searches_per_minute: int = 1_200
     uploads_per_minute: int = 120
     jobs_per_hour: int = 60
+    wrong_passwords_per_minute: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,7 @@ def _rates(environment: Mapping[str, str]) -> Rates:
         read(SEARCHES_VARIABLE, default.searches_per_minute),
         read(UPLOADS_VARIABLE, default.uploads_per_minute),
         read(JOBS_VARIABLE, default.jobs_per_hour),
+        read(WRONG_PASSWORDS_VARIABLE, default.wrong_passwords_per_minute),
     )
 
 

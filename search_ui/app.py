@@ -55,6 +55,7 @@ SCRIPTS = (
     "static/work.js",
     "static/charts.js",
     "static/fields.js",
+    "static/arch_diagram.js",
     "static/build_source.js",
     "static/build_form.js",
     "static/build_job.js",
@@ -143,6 +144,7 @@ def make_app(
         Guard,
         hosts=allowed_hosts(settings.host, serving.allowed_hosts),
         credentials=serving.credentials,
+        wrong_passwords_per_minute=serving.rates.wrong_passwords_per_minute,
     )
     app.add_middleware(RootPath, root_path=serving.root_path)
     return app

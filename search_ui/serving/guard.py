@@ -13,7 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from indexer.settings import Credentials
+from indexer.settings import Credentials, Rates
+from search_ui.serving.rate_limits import WrongPasswords, client_address, too_often
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _LOOPBACK_ADDRESSES = {"127.0.0.1", "localhost", "::1"}
@@ -114,6 +115,8 @@ class Guard:
             another site could otherwise point its own name at 127.0.0.1 and read along.
         credentials: what every request but for ``/healthz`` has to give, by HTTP Basic; None:
             nothing.
+        wrong_passwords_per_minute: how many different ones of one address are looked at; 0 for no
+            limit.
     """
 
     def __init__(
@@ -122,8 +125,10 @@ class Guard:
         *,
         hosts: Collection[str] | None,
         credentials: Credentials | None = None,
+        wrong_passwords_per_minute: int = Rates().wrong_passwords_per_minute,
     ) -> None:
         self.app = app
+        self._wrong = WrongPasswords(wrong_passwords_per_minute)
         self.hosts = hosts
         self.password = (
             _digest(f"{credentials.user}:{credentials.password}") if credentials else None
@@ -168,22 +173,33 @@ class Guard:
             return _refuse(421, "This server does not answer to that host name.")
         if _is_of_another_site(scope["method"], headers):
             return _refuse(403, "Requests of other sites are refused.")
-        if path != "/healthz" and not self._is_known(headers.get("authorization", "")):
-            return _refuse(401, "Give user and password.", {"WWW-Authenticate": _CHALLENGE})
+        if path != "/healthz" and self.password is not None:
+            refusal = self._refused_password(client_address(scope), headers.get("authorization"))
+            if refusal is not None:
+                return refusal
         if not is_needed(path):
             return _refuse(404, "There is nothing at that address.")
         return None if path == _COUNTED else _refused_body(path, headers)
 
+    def _refused_password(self, who: str, given: str | None) -> Response | None:
+        # Browsers ask without any first: that is no guess.
+        if given is not None:
+            if wait := self._wrong.seconds_to_wait(who):
+                return too_often("Too many wrong passwords came from your address.", wait)
+            if self._is_known(given):
+                return None
+            self._wrong.count(who, given)
+        return _refuse(401, "Give user and password.", {"WWW-Authenticate": _CHALLENGE})
+
     def _is_known(self, authorization: str) -> bool:
-        if self.password is None:
-            return True
         scheme, _, given = authorization.partition(" ")
         try:
             decoded = b64decode(given.strip(), validate=True)
         except ValueError:
             return False
         # Digests are of one length: how long it takes says nothing of the password.
-        return compare_digest(_digest(decoded), self.password) and scheme.lower() == "basic"
+        right = self.password is not None and compare_digest(_digest(decoded), self.password)
+        return right and scheme.lower() == "basic"
 
 
 def _path(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""How often one address may search, upload and start jobs."""
+"""How often one address may search, upload, start jobs, and give a wrong password."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 import math
 import re
 import time
+from hashlib import sha256
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -17,6 +18,8 @@ from indexer.settings import Rates
 
 IPV6_NETWORK = 64
 """Prefix that counts as one address: whoever has one IPv6 address has them all."""
+
+_ONCE = RateLimitItemPerMinute(1, namespace="password")
 
 _SEARCH = re.compile(r"/api/(board|search(/upload)?)|/gradio_api/queue/join")
 _UPLOAD = re.compile(r"/api/uploads|/gradio_api/upload")
@@ -52,8 +55,7 @@ class RateLimits:
         if not wait:
             await self.app(scope, receive, send)
             return
-        detail = f"That was asked too often from your address. Try again in {wait} s."
-        refusal = JSONResponse({"detail": detail}, 429, {"Retry-After": str(wait)})
+        refusal = too_often("That was asked too often from your address.", wait)
         await refusal(scope, receive, send)
 
     def _seconds_to_wait(self, scope: Scope) -> int:
@@ -65,9 +67,50 @@ class RateLimits:
                 who = client_address(scope)
                 if self._limiter.hit(limit, who):
                     return 0
-                ends = self._limiter.get_window_stats(limit, who).reset_time
-                return max(1, math.ceil(ends - time.time()))
+                return _seconds_to_wait(self._limiter, limit, who)
         return 0
+
+
+class WrongPasswords:
+    """Wrong passwords of each address within a window that moves along.
+
+    The same one again is no further guess: an open page whose password was changed asks with it for
+    all of its pictures.
+
+    Args:
+        per_minute: how many different ones; 0 for no limit.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limit = RateLimitItemPerMinute(per_minute) if per_minute else None
+
+    def seconds_to_wait(self, who: str) -> int:
+        """Until the next password of ``who`` is looked at, right or wrong; 0: at once.
+
+        Right ones wait, too: whoever guesses would learn by them that the others were wrong.
+        """
+        if self._limit is None or self._limiter.test(self._limit, who):
+            return 0
+        return _seconds_to_wait(self._limiter, self._limit, who)
+
+    def count(self, who: str, given: str) -> None:
+        """``who`` gave ``given``, which is wrong. Of it a hash is kept, as long as the window."""
+        if self._limit is None:
+            return
+        if self._limiter.hit(_ONCE, who, sha256(given.encode()).hexdigest()):
+            self._limiter.hit(self._limit, who)
+
+
+def too_often(reason: str, wait: int) -> JSONResponse:
+    """The refusal, 429; ``wait`` in seconds."""
+    detail = f"{reason} Try again in {wait} s."
+    return JSONResponse({"detail": detail}, 429, {"Retry-After": str(wait)})
+
+
+def _seconds_to_wait(limiter: MovingWindowRateLimiter, limit: RateLimitItem, who: str) -> int:
+    ends = limiter.get_window_stats(limit, who).reset_time
+    return max(1, math.ceil(ends - time.time()))
 
 
 def client_address(scope: Scope) -> str:

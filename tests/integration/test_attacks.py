@@ -378,6 +378,22 @@ def zip_bomb(server: Server, folder: Path) -> None:
     assert (folder / "evil.zip").stat().st_size < 70_000
 
 
+@attack("passwords are guessed from one address")
+def guessed_passwords(_: Server, folder: Path) -> None:
+    known = {"IMAGE_SIMILARITY_USER": "ann", "IMAGE_SIMILARITY_PASSWORD": "secret"}
+    flags = ("--auth", "--trusted-proxy", "127.0.0.1")
+    with serving(folder / "data", *flags, environment=known) as (client, _process):
+
+        def give(password: str, address: str) -> int:
+            said = {"X-Forwarded-For": address}
+            return client.get("/api/datasets", auth=("ann", password), headers=said).status_code
+
+        guesses = [give(f"guess {number}", "10.1.1.1") for number in range(12)]
+        assert guesses == [401] * 10 + [429] * 2
+        assert give("secret", "10.1.1.1") == 429
+        assert give("secret", "10.1.1.2") == 200
+
+
 @attack("thirty clients that send a byte a second")
 def slow_clients(server: Server, _: Path) -> None:
     url = server.client.base_url

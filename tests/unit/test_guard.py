@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -84,6 +84,60 @@ def test_what_is_not_the_password_is_refused(given: str) -> None:
 @pytest.mark.parametrize("auth", [("ann", "pä:s"), ("Ann", "pä:ss"), ("ann:pä", "ss "), ("", "")])
 def test_half_of_it_is_not_enough(auth: tuple[str, str]) -> None:
     assert guarded(credentials=PASSWORD).get("/", auth=auth).status_code == 401
+
+
+def guessed(guard: ASGIApp, address: str = "10.0.0.1") -> Callable[[str], int]:
+    """Gives a password from an address; returns the status."""
+    asked = client(guard, client=(address, 50_000))
+    return lambda password: asked.get("/", auth=("ann", password)).status_code
+
+
+def guard_of(wrong: int) -> Guard:
+    return Guard(echo(), hosts=None, credentials=PASSWORD, wrong_passwords_per_minute=wrong)
+
+
+def test_guesses_are_refused_after_some_wrong_ones_even_if_one_is_right() -> None:
+    guard = guard_of(3)
+    guess = guessed(guard)
+    assert [guess(str(number)) for number in range(5)] == [401, 401, 401, 429, 429]
+    refused = client(guard, client=("10.0.0.1", 50_000)).get("/", auth=("ann", "pä:ss"))
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.json()["detail"].startswith("Too many wrong passwords came from your address.")
+    assert refused.headers["x-frame-options"] == "DENY"
+    assert client(guard, client=("10.0.0.1", 50_000)).get("/healthz").status_code == 200
+
+
+def test_wrong_passwords_of_one_address_are_not_those_of_another() -> None:
+    guard = guard_of(1)
+    assert [guessed(guard)(password) for password in ("a", "b")] == [401, 429]
+    assert guessed(guard, "10.0.0.2")("pä:ss") == 200
+    # One network of IPv6 is one household.
+    assert [guessed(guard, "2001:db8::1")("a"), guessed(guard, "2001:db8::2")("b")] == [401, 429]
+
+
+def test_neither_no_password_nor_right_ones_nor_the_same_again_are_guesses() -> None:
+    guard = guard_of(2)
+    guess, asked = guessed(guard), client(guard, client=("10.0.0.1", 50_000))
+    for _ in range(9):
+        assert asked.get("/").status_code == 401
+        assert guess("pä:ss") == 200
+        assert guess("old one") == 401
+    assert [guess("another"), guess("pä:ss")] == [401, 429]
+
+
+def test_after_a_minute_passwords_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    guess = guessed(guard_of(1))
+    assert [guess("a"), guess("pä:ss")] == [401, 429]
+    now += 61
+    assert [guess("pä:ss"), guess("a"), guess("pä:ss")] == [200, 401, 429]
+
+
+def test_zero_lets_everybody_guess() -> None:
+    guess = guessed(guard_of(0))
+    assert {guess(str(number)) for number in range(50)} == {401}
 
 
 # --- hosts and other sites

@@ -127,12 +127,15 @@ def test_how_the_page_is_offered_comes_from_flags_or_the_environment() -> None:
         "IMAGE_SIMILARITY_TRUSTED_PROXIES": "10.0.0.0/8,192.168.1.1",
         "IMAGE_SIMILARITY_SEARCHES_PER_MINUTE": "7",
         "IMAGE_SIMILARITY_JOBS_PER_HOUR": "0",
+        "IMAGE_SIMILARITY_WRONG_PASSWORDS_PER_MINUTE": "3",
     }
     serving = Settings.resolve(environment=environment).serving
     assert serving.root_path == "/images"
     assert serving.allowed_hosts == ("pictures.example", "[::1]")
     assert serving.trusted_proxies == ("10.0.0.0/8", "192.168.1.1/32")
-    assert serving.rates == Rates(searches_per_minute=7, jobs_per_hour=0)
+    assert serving.rates == Rates(
+        searches_per_minute=7, jobs_per_hour=0, wrong_passwords_per_minute=3
+    )
     flags = Settings.resolve(
         root_path="/a/b",
         allowed_hosts=["x.example"],
