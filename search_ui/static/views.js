@@ -56,10 +56,10 @@ Object.assign(window.similarity, (() => {
   };
 
   // Asks the server; throws an Error whose message is one line for the visitor, with the status.
-  const api = async (path, options = {}) => {
+  const request = async (url, options = {}) => {
     let answer;
     try {
-      answer = await fetch(`api/${path}`, options);
+      answer = await fetch(url, options);
     } catch {
       throw new Error("The server does not answer. Is it still running?");
     }
@@ -69,6 +69,8 @@ Object.assign(window.similarity, (() => {
     const told = typeof detail === "string" ? detail : "The server could not do that.";
     throw Object.assign(new Error(told), { status: answer.status });
   };
+
+  const api = (path, options) => request(`api/${path}`, options);
 
   const chosen = () => choice;
   // Why there is no list of datasets, if there is none.
@@ -125,7 +127,7 @@ Object.assign(window.similarity, (() => {
 
   refreshDatasets();
   return {
-    route, address, go, note, view, api, chosen, problem, choose, refreshDatasets, onDatasets, onRoute,
+    route, address, go, note, view, request, api, chosen, problem, choose, refreshDatasets, onDatasets, onRoute,
     sign, onSign,
   };
 })());
