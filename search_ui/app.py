@@ -56,6 +56,7 @@ SCRIPTS = (
     "static/charts.js",
     "static/fields.js",
     "static/arch_diagram.js",
+    "static/study_table.js",
     "static/build_source.js",
     "static/build_form.js",
     "static/build_job.js",

@@ -1,6 +1,6 @@
 const {
-  element: make, svg, notice, command, view, api, chosen,
-  table, folded, scrolling, lineChart, significant,
+  element: make, notice, command, view, api, chosen, plural,
+  table, folded, scrolling, lineChart, significant, archDiagram, slabLegend,
 } = similarity;
 const root = element.querySelector(".drawn");
 const STUDY_SIZE = 224;
@@ -12,138 +12,50 @@ const millions = (value) => (value < 1e5 ? count(value) : `${(value / 1e6).toFix
 
 const AT_SIZE = ["latent", "maxpool", "flatten", "GFLOP"];
 
-const atSize = ({ latent, vector_sizes: vectors, gflop }) =>
-  [shape(latent), count(vectors.maxpool ?? null), count(vectors.flatten ?? null),
-    gflop === null ? "–" : gflop.toFixed(2)].map((text, index) =>
-    make("td", { class: index ? null : "first" }, text));
-
-const archTable = (architectures, current, used, sizes) => {
-  const title = (text, more = {}) => make("th", { scope: "col", ...more }, text);
+// A phone shows of this table what compares at a glance, at one size; the rest stands with the
+// layers.
+const archTable = (architectures, current, used, sizes, size) => {
+  const wide = "desk-only";
+  const ofSize = (each, index) => `${index ? "" : "first"} ${each === size && index ? "" : wide}`;
+  const title = (text, classes, more = {}) => make("th", { scope: "col", class: classes, ...more }, text);
+  const over = (text, colspan) => title(text, "over", { colspan, scope: "colgroup" });
+  const none = (classes) => make("td", { class: classes });
   const head = [
-    make("tr", {},
-      title("architecture", { rowspan: 2, class: "words" }),
-      title("what it is", { rowspan: 2, class: "words" }),
-      sizes.map((size) => title(`at ${size} pixels`, {
-        colspan: AT_SIZE.length, scope: "colgroup", class: "over",
-      })),
-      title("learned values", { colspan: 2, scope: "colgroup", class: "over" }),
-      title("least pixels", { rowspan: 2 })),
-    make("tr", {},
-      sizes.map(() => AT_SIZE.map((text, index) => title(text, { class: index ? null : "first" })))
-        .flat(),
-      title("encoder", { class: "first" }), title("decoder")),
+    make("tr", { class: wide }, none("words"), none("words"),
+      sizes.map((each) => over(`at ${each} pixels`, AT_SIZE.length)), over("learned values", 2),
+      none()),
+    make("tr", {}, title("architecture", "words"), title("what it is", `words ${wide}`),
+      sizes.map((each) => AT_SIZE.map((text, index) => title(text, ofSize(each, index)))).flat(),
+      title("encoder", `first ${wide}`), title("decoder", wide), title("least pixels", wide)),
   ];
   const row = (arch) => make("tr", { "aria-current": arch.name === current ? "true" : null },
     make("th", { scope: "row", class: "words" },
       make("a", { href: `#/models?arch=${arch.name}` }, arch.name),
-      used.has(arch.name) ? make("span", { class: "tag" }, "in use") : null),
-    make("td", { class: "words what" }, arch.summary),
-    arch.sizes.map(atSize).flat(),
-    make("td", { class: "first" }, millions(arch.encoder_parameters)),
-    make("td", {}, millions(arch.decoder_parameters)),
-    make("td", {}, count(arch.least_image_size)));
+      used.has(arch.name) ? make("span", { class: "tag" }, "in use") : null,
+      make("small", { class: "phone-only" }, arch.summary)),
+    make("td", { class: `words what ${wide}` }, arch.summary),
+    arch.sizes.map((at) => figuresOf(at).map((text, index) =>
+      make("td", { class: ofSize(at.image_size, index) }, text))).flat(),
+    make("td", { class: `first ${wide}` }, millions(arch.encoder_parameters)),
+    make("td", { class: wide }, millions(arch.decoder_parameters)),
+    make("td", { class: wide }, count(arch.least_image_size)));
   return scrolling("Architectures", make("table", { class: "figures archs" },
     make("thead", {}, head), make("tbody", {}, architectures.map(row))));
 };
 
-// ---- The diagram: a slab for each feature map, as high as its side and as wide as its channels.
+const figuresOf = ({ latent, vector_sizes: vectors, gflop }) => [
+  shape(latent), count(vectors.maxpool ?? null), count(vectors.flatten ?? null),
+  gflop === null ? "–" : gflop.toFixed(2),
+];
 
-const TALLEST = 170;
-const NEXT = 22;
-const slabWidth = (channels) => 4 + Math.sqrt(channels) * 1.25;
-const slabHeight = (side, image) => Math.max(5, (TALLEST * side) / image);
-const slabDepth = (side, image) => Math.max(4, slabHeight(side, image) * 0.16);
-// Labels need room, too.
-const advance = ({ shape: [channels, side] }, image) =>
-  Math.max(slabWidth(channels) + slabDepth(side, image) + NEXT, 54);
+const restOf = (arch, size) => make("dl", { class: "facts phone-only" }, [
+  ["latent", shape(arch.sizes.find(({ image_size: each }) => each === size).latent)],
+  ["encoder, learned", millions(arch.encoder_parameters)],
+  ["decoder, learned", millions(arch.decoder_parameters)],
+  ["least image", `${count(arch.least_image_size)} pixels`],
+].map(([term, value]) => make("div", {}, make("dt", {}, term), make("dd", {}, value))));
 
-const slab = ({ step, kind, x, middle }, image) => {
-  const [channels, side] = step.shape;
-  const [width, height] = [slabWidth(channels), slabHeight(side, image)];
-  const depth = slabDepth(side, image);
-  const [top, center, low] = [middle - height / 2, x + width / 2, middle + height / 2 + 17];
-  return svg("g", { class: `slab ${kind}` },
-    svg("title", {}, `${step.summary}: ${step.shape.join(" × ")}`),
-    svg("path", { class: "lid", d: `M${x} ${top}l${depth}-${depth}h${width}l-${depth} ${depth}z` }),
-    svg("path", { class: "flank",
-      d: `M${x + width} ${top}l${depth}-${depth}v${height}l-${depth} ${depth}z` }),
-    svg("rect", { x, y: top, width, height }),
-    svg("text", { x: center, y: low, "text-anchor": "middle" }, count(channels)),
-    svg("text", { x: center, y: low + 13, "text-anchor": "middle", class: "soft" }, `${side}²`));
-};
-
-// From one slab's right to the next one's left.
-const wire = (from, to) => {
-  const [x, end] = [from.x + slabWidth(from.step.shape[0]) + 3, to.x - 3];
-  const bend = (end - x) / 2;
-  return svg("path", { class: "wire",
-    d: `M${x} ${from.middle}C${x + bend} ${from.middle} ${end - bend} ${to.middle} ${end} ${to.middle}` });
-};
-
-// Places every step: {slabs, wires, end}. Branches lie one below the other, around the middle.
-const placed = (steps, from, kinds, image) => {
-  const [slabs, wires] = [[], []];
-  let { x } = from;
-  let before = from.slab ? [from.slab] : [];
-  const put = (step, kind, middle, after) => {
-    const spot = { step, kind, x, middle };
-    wires.push(...after.map((earlier) => wire(earlier, spot)));
-    slabs.push(spot);
-    x += advance(step, image);
-    return spot;
-  };
-  for (const [index, step] of steps.entries()) {
-    if (step.branches.length) {
-      const [start, ends] = [x, []];
-      let [top, furthest] = [from.middle - laneHeights(step, image).reduce((a, b) => a + b) / 2, x];
-      for (const [lane, high] of laneHeights(step, image).entries()) {
-        x = start;
-        let last = before;
-        for (const part of step.branches[lane]) {
-          last = [put(part, part.parameters ? "learned" : "", top + high / 2 - 8, last)];
-        }
-        ends.push(...last);
-        furthest = Math.max(furthest, x);
-        top += high;
-      }
-      [x, before] = [furthest, ends];
-    }
-    before = [put(step, kinds(step, index), from.middle, before)];
-  }
-  return { slabs, wires, x, last: before[0] };
-};
-
-const laneHeights = (step, image) => step.branches.map((branch) =>
-  Math.max(...branch.map(({ shape: [, side] }) => slabHeight(side, image))) * 1.16 + 38);
-
-const diagram = ({ name, image_size: image, encoder, decoder, latent }) => {
-  const start = { summary: "image", shape: [3, image, image], branches: [] };
-  const sides = [start, ...encoder, ...decoder].map(({ shape: [, side] }) => slabHeight(side, image));
-  const lanes = encoder.filter(({ branches }) => branches.length)
-    .map((step) => laneHeights(step, image).reduce((sum, high) => sum + high));
-  const high = Math.max(Math.max(...sides) * 1.32 + 56, ...lanes);
-  const middle = high / 2;
-  const first = placed([start], { x: 12, middle }, () => "image", image);
-  const forth = placed(encoder, { x: first.x, middle, slab: first.last }, (step, index) =>
-    (index === encoder.length - 1 ? "latent" : step.parameters ? "learned" : ""), image);
-  const back = placed(decoder, { x: forth.x, middle, slab: forth.last }, () => "back", image);
-  const parts = [first, forth, back];
-  return scrolling(`Diagram of ${name}`,
-    svg("svg", { viewBox: `0 0 ${back.x} ${high}`, width: back.x, height: high, role: "img",
-      class: "diagram", "aria-label": `${name}: an image of ${image} pixels becomes a latent of `
-        + `${latent.join(" × ")} in ${encoder.length} steps, and an image again in `
-        + `${decoder.length}. The layers are listed below.` },
-    parts.flatMap(({ wires }) => wires),
-    parts.flatMap(({ slabs }) => slabs.map((each) => slab(each, image)))));
-};
-
-const key = () => make("ul", { class: "legend keys-of-slabs" },
-  [["image", "image"], ["learned", "encoder, learned"], ["", "encoder, fixed"],
-    ["latent", "latent: what is searched"], ["back", "decoder, for training only"]]
-    .map(([kind, text]) => make("li", {},
-      svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" },
-        svg("g", { class: `slab ${kind}` }, svg("rect", { x: 1, y: 1, width: 12, height: 12 }))),
-      make("span", {}, text))));
+// ---- The layers of one
 
 const layerRows = (part, steps, depth = 0) => steps.flatMap((step) => [
   [part, `${" · ".repeat(depth)}${step.summary}`, step.shape.join(" × "), count(step.parameters),
@@ -151,14 +63,14 @@ const layerRows = (part, steps, depth = 0) => steps.flatMap((step) => [
   ...step.branches.flatMap((branch) => layerRows(part, branch, depth + 1)),
 ]);
 
-const layersPanel = (layers) => make("section", { class: "panel", "aria-labelledby": "arch-title" },
+const layersPanel = (layers, rest) => make("section", { class: "panel", "aria-labelledby": "arch-title" },
   make("h3", { id: "arch-title", tabindex: "-1" }, layers.name,
     make("span", { class: "quiet" }, layers.summary)),
   make("p", { class: "quiet" },
     `Drawn from its declaration for images of ${layers.image_size} pixels: a slab is as high as the `
     + "feature map's side, and its width grows with the root of the channels. Below each: channels, "
     + "and the side squared."),
-  key(), diagram(layers),
+  rest, slabLegend(), archDiagram(layers),
   folded("Layers as a table", table(["part", "layer", "output", "parameters", "GFLOP"],
     [...layerRows("encoder", layers.encoder), ...layerRows("decoder", layers.decoder)],
     { words: 2, label: `Layers of ${layers.name}` })));
@@ -217,6 +129,7 @@ const curves = ({ training }) => {
 };
 
 const sheet = (checkpoint) => {
+  const epochs = checkpoint.training?.history.length;
   if (!checkpoint.reconstructions) {
     return make("p", { class: "quiet" }, "This training left no picture of reconstructions: it was "
       + "made by an earlier version, or its weights were taken as they were. Train again to see one.");
@@ -226,9 +139,10 @@ const sheet = (checkpoint) => {
     alt: "Two rows of pictures: originals above, and below what the decoder makes of their latents",
   });
   return make("figure", { class: "figure" },
-    make("figcaption", {}, "Originals above, and what the decoder makes of their latents below. It "
-      + "shows part of what they hold: grey means that it has not learned to read them, not that "
-      + "nothing is there."), scrolling("Reconstructions", image));
+    make("figcaption", {}, `Originals above; below, what the decoder makes of their latents${
+      epochs ? ` after ${plural(epochs, "epoch")}` : ""}. The decoder is there for training only: a `
+      + "search compares the latents and never runs it. Grey means that it has not learned to read "
+      + "them, not that nothing is in them."), scrolling("Reconstructions", image));
 };
 
 const checkpointPanel = (checkpoint) => {
@@ -247,7 +161,7 @@ const checkpointPanel = (checkpoint) => {
           term === "architecture" && !value.includes(":")
             ? make("a", { href: `#/models?arch=${value}` }, value) : value))))),
     make("section", { class: "panel" }, make("h3", {}, "How the training went"), curves(checkpoint))),
-    make("section", { class: "panel" }, make("h3", {}, "What the latents keep"), sheet(checkpoint)),
+    make("section", { class: "panel" }, make("h3", {}, "Reconstructions"), sheet(checkpoint)),
   ];
 };
 
@@ -290,11 +204,13 @@ const showArchitectures = async (params, checkpoints) => {
   const used = new Set(checkpoints.map(({ arch }) => arch));
   return [
     head("arch", archs.length, checkpoints.length),
-    make("section", { class: "panel" }, archTable(archs, current.name, used, sizes),
-      make("p", { class: "quiet under" }, "latent: channels × height × width of what one image "
+    make("section", { class: "panel" }, archTable(archs, current.name, used, sizes, size),
+      make("p", { class: "quiet under phone-only" }, `For images of ${size} pixels. maxpool, flatten: `
+        + "length of the vector. GFLOP: billions of operations to encode one image."),
+      make("p", { class: "quiet under desk-only" }, "latent: channels × height × width of what one image "
         + "becomes. maxpool, flatten: length of the vector. GFLOP: billions of operations to encode "
         + "one image. encoder, decoder: learned values.")),
-    layersPanel(layers),
+    layersPanel(layers, restOf(current, size)),
   ];
 };
 

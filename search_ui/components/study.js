@@ -1,15 +1,13 @@
 const {
   element: make, notice, command, view, api, note,
-  table, folded, scrolling, figure, between, significant, legend,
-  lineChart, dots, dotLegend, scatter,
+  table, folded, between, significant, legend,
+  lineChart, dots, dotLegend, scatter, pairTable, STUDY_FLOORS: FLOORS,
 } = similarity;
 const root = element.querySelector(".drawn");
 const FIGURES = {
   precision_at_8: "precision@8", mean_average_precision: "mAP", precision_at_1: "precision@1",
   precision_at_10: "precision@10", ndcg_at_10: "nDCG@10",
 };
-const FLOORS = { colours: "colours only", pixels: "raw pixels" };
-const ROWS_SHOWN = 24;
 const LINES_SHOWN = 6;
 const unique = (values) => [...new Set(values)];
 const count = (value) => (value === null ? "–" : value.toLocaleString("en"));
@@ -80,9 +78,25 @@ const floorsOf = (rows, set, name) => Object.keys(FLOORS).map((kind) => {
   return best && { kind, name: FLOORS[kind], value: best.pair.figures[name].value };
 }).filter(Boolean);
 
+// Sets with as many runs stand side by side.
+const bySize = (sets, shown) => {
+  const runs = (set) => trainedOn(set, shown).length;
+  return [...sets].sort((a, b) => runs(b) - runs(a) || a.localeCompare(b));
+};
+const trainedOn = (set, shown) => unique(
+  shown.filter(({ run }) => run.dataset === set && run.kind === "trained").map(({ run }) => run));
+
+// Where few are missing, they are named: sets are compared by their rows.
+const MISSING_SHOWN = 3;
+const missingOn = (names, all) => {
+  const missing = all.filter((name) => !names.includes(name));
+  return missing.length > MISSING_SHOWN ? []
+    : missing.map((name) => ({ name, detail: "not run on this set" }));
+};
+
 const setPanel = (set, shown, name, nameOf) => {
   const rows = shown.filter(({ run }) => run.dataset === set);
-  const trained = unique(rows.filter(({ run }) => run.kind === "trained").map(({ run }) => run));
+  const trained = trainedOn(set, shown);
   const items = trained.map((run) => {
     const best = bestOf(rows.filter((row) => row.run === run), name);
     const start = bestOf(rows.filter((row) => row.run.name === run.start), name);
@@ -92,74 +106,13 @@ const setPanel = (set, shown, name, nameOf) => {
       interval: best.pair.figures[name], start: start?.pair.figures[name],
     };
   }).sort((a, b) => b.interval.value - a.interval.value);
+  const all = unique(shown.filter(({ run }) => run.kind === "trained").map(({ run }) => nameOf(run)));
+  const missing = missingOn(items.map((item) => item.name), all);
   return make("section", { class: "panel", "aria-label": set },
     make("h3", {}, set, make("span", { class: "quiet" }, `${count(rows[0].run.queries)} queries`)),
     items.length
-      ? dots(items, floorsOf(shown, set, name), { label: `${FIGURES[name]} on ${set}, best first` })
+      ? dots([...items, ...missing], floorsOf(shown, set, name), { label: `${FIGURES[name]} on ${set}, best first` })
       : make("p", { class: "quiet" }, "No training of this kind was run on this set."));
-};
-
-// ---- Every pair as a table
-
-const COLUMNS = [
-  ["network", "network", ({ run }) => run.arch ?? FLOORS[run.floor] ?? run.floor],
-  ["set", "set", ({ run }) => run.dataset],
-  ["recipe", "recipe", ({ run }) =>
-    (run.kind === "untrained" ? `${run.settings.recipe}, untrained` : run.settings?.recipe)],
-  ["scheduler", "scheduler", ({ run }) => (run.kind === "trained" ? run.settings.scheduler : null)],
-  ["pooling", "pooling", ({ pair }) => (pair.pooling === "-" ? null : pair.pooling)],
-  ["distance", "distance", ({ pair }) => pair.distance],
-  ["values", "values", ({ pair }) => pair.vector_size],
-  ["precision", "precision@8", ({ pair }) => pair.figures.precision_at_8],
-  ["map", "mAP", ({ pair }) => pair.figures.mean_average_precision],
-];
-const WORDS = 6;
-const comparable = (value) => (typeof value === "object" && value ? value.value : value ?? null);
-
-const sorted = (rows, order) => {
-  const down = order.startsWith("-");
-  const [, , of] = COLUMNS.find(([name]) => name === order.replace("-", "")) ?? COLUMNS[7];
-  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
-  return rows.map((row) => [comparable(of(row)), row]).sort(([a], [b]) => {
-    if (a === null || b === null) return (a === null) - (b === null);
-    return down ? compare(b, a) : compare(a, b);
-  }).map(([, row]) => row);
-};
-
-const cell = (row, [, , of], index) => {
-  const value = of(row);
-  const text = value && typeof value === "object" ? between(value)
-    : typeof value === "number" ? count(value) : value ?? "–";
-  if (index) return make("td", { class: index < WORDS ? "words" : null }, text);
-  return make("th", { scope: "row", class: "words" },
-    make("a", { href: `#/study?run=${encodeURIComponent(row.run.name)}`, title: row.run.name }, text));
-};
-
-const pairTable = (rows, params, changed) => {
-  const order = params.get("sort") ?? "-precision";
-  const all = params.has("all");
-  const shown = sorted(rows, order);
-  const head = COLUMNS.map(([name, title], index) => {
-    const now = order.replace("-", "") === name ? (order.startsWith("-") ? "descending" : "ascending") : null;
-    const button = make("button", { type: "button", class: "sort" }, title,
-      make("span", { "aria-hidden": "true" }, now === "descending" ? " ↓" : now ? " ↑" : ""));
-    // Figures are wanted highest first, words from A.
-    const first = index < WORDS ? name : `-${name}`;
-    const other = first.startsWith("-") ? name : `-${name}`;
-    button.addEventListener("click", () => changed("sort", order === first ? other : first, index));
-    return make("th", { scope: "col", class: index < WORDS ? "words" : null, "aria-sort": now }, button);
-  });
-  const more = make("button", { type: "button", class: "button" }, `Show all ${shown.length} rows`);
-  more.addEventListener("click", () => changed("all", "1"));
-  const visible = all ? shown : shown.slice(0, ROWS_SHOWN);
-  return make("section", { class: "panel", "aria-labelledby": "pairs-title" },
-    make("h3", { id: "pairs-title" }, "Every pooling and distance",
-      make("span", { class: "quiet" }, `${shown.length} rows; in brackets 95 % intervals over queries`)),
-    scrolling("Figures of every run", make("table", { class: "figures pairs-table" },
-      make("thead", {}, make("tr", {}, head)),
-      make("tbody", {}, visible.map((row) => make("tr", {},
-        COLUMNS.map((column, index) => cell(row, column, index))))))),
-    visible.length < shown.length ? make("p", { class: "more" }, more) : null);
 };
 
 // ---- Losses, and what longer vectors are worth
@@ -309,7 +262,7 @@ const showAll = (study, params) => {
     back = location.hash;
     const name = params.get("figure") in FIGURES ? params.get("figure") : "precision_at_8";
     const shown = rows.filter((row) => passes(row, params));
-    const sets = unique(shown.map(({ run }) => run.dataset));
+    const sets = bySize(unique(shown.map(({ run }) => run.dataset)), shown);
     const nameOf = naming(unique(shown.filter(({ run }) => run.kind === "trained").map(({ run }) => run)));
     if (!shown.some(({ run }) => !run.floor)) {
       results.replaceChildren(notice("search", "No run is like that",

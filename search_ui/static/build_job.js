@@ -157,9 +157,10 @@ Object.assign(window.similarity, (() => {
       decoding: "async",
     });
     const root = make("section", { class: "panel learned", hidden: "" },
-      make("h3", {}, "What it has learned to see"),
-      make("p", { class: "field-hint" }, "Above, pictures; below, what the network draws from "
-        + "their numbers. It is grey at first and may stay vague: searching takes the numbers."),
+      make("h3", {}, "What it has learned to draw"),
+      make("p", { class: "field-hint" }, "Above, pictures; below, what the network draws from their "
+        + "numbers. It is grey at first and may stay vague. A search compares the numbers and "
+        + "draws nothing, so that this says little of what it will find."),
       scrolling("Reconstructions", image));
     let looks = 0;
     let last = false;

@@ -140,14 +140,21 @@ Object.assign(window.similarity, (() => {
   };
 
   // Values with their intervals, one a line. items: [{name, detail, href, interval, start}], where
-  // `start` is what the value has to beat; floors: [{kind, name, value}], lines through all of them.
+  // `start` is what the value has to beat; without an interval there is no value, and `detail` says
+  // why. floors: [{kind, name, value}], lines through all of them.
   const dots = (items, floors, { label }) => {
     const range = span([
-      ...items.flatMap(({ interval, start }) => [interval.low, interval.high, start?.value]),
+      ...items.filter(({ interval }) => interval).flatMap(({ interval, start }) => [interval.low, interval.high, start?.value]),
       ...floors.map(({ value }) => value),
     ].filter((value) => value !== undefined));
     const at = (value) => `${(((value - range[0]) / (range[1] - range[0])) * 100).toFixed(2)}%`;
+    const named = (name, detail) =>
+      element("span", { class: "dot-name" }, name, element("small", {}, detail));
     const item = ({ name, href, detail, interval, start }) => {
+      if (!interval) {
+        return element("li", { class: "desk-only" },
+          element("div", { class: "dot-row missing" }, named(name, detail)));
+      }
       const track = element("span", { class: "dot-track", "aria-hidden": "true" },
         floors.map(({ kind, value }) =>
           element("i", { class: `floor ${kind}`, style: `left: ${at(value)}` })),
@@ -159,7 +166,7 @@ Object.assign(window.similarity, (() => {
         + (start ? `; untrained ${figure(start.value)}` : "");
       return element("li", {}, element(href ? "a" : "div",
         { class: "dot-row", href, title: `${name}, ${detail}: ${figure(interval.value)}${rest}` },
-        element("span", { class: "dot-name" }, name, element("small", {}, detail)), track,
+        named(name, detail), track,
         element("span", { class: "dot-value" }, figure(interval.value),
           element("span", { class: "visually-hidden" }, rest))));
     };

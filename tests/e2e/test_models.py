@@ -48,6 +48,27 @@ def test_the_table_has_every_architecture_and_marks_the_one_in_use(open_page: Op
     assert cells.evaluate_all(shown) == ["table-cell"]
 
 
+@pytest.mark.usefixtures("checkpoint")
+def test_a_phone_shows_the_figures_without_scrolling_and_the_rest_with_the_layers(
+    open_page: Open,
+) -> None:
+    page = open_page(viewport=PHONE)
+    show(page, "#/models")
+    table = page.locator("#models .archs")
+    heads = table.locator("thead th:visible")
+    expect(heads).to_have_text(["architecture", "maxpool", "flatten", "GFLOP"])
+    wide = "one => one.parentElement.scrollWidth - one.parentElement.clientWidth"
+    assert table.evaluate(wide) == 0
+    row = table.locator("tbody tr").filter(has_text="model3")
+    summary = get_architecture("model3").summary
+    expect(row.locator("th")).to_have_text(f"model3in use{summary}")
+    table.get_by_role("link", name="model4").click()
+    expect(page.locator("#models .facts")).to_contain_text("least image64 pixels")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(heads).to_have_count(2 + 3 + 2 * 4 + 3)
+    expect(page.locator("#models .facts")).to_be_hidden()
+
+
 def test_a_click_draws_the_architecture_from_its_layers_and_back_undoes_it(open_page: Open) -> None:
     page = open_page()
     show(page, "#/models?arch=model4")
@@ -83,6 +104,8 @@ def test_reconstructions_are_shown_where_training_left_them(
     show(page, "#/models?checkpoint=")
     sheet = page.get_by_role("img", name=re.compile("originals above"))
     expect(sheet).to_be_visible()
+    about = page.locator("#models figcaption", has_text="Originals")
+    expect(about).to_contain_text("after 3 epochs. The decoder is there for training only")
     assert sheet.evaluate("image => image.decode().then(() => image.naturalWidth)") == 160
 
 

@@ -46,6 +46,39 @@ def test_every_set_shows_its_runs_best_first_beside_their_untrained_start(
     expect(page.locator("#study .chart svg[role=img]")).to_have_count(4)
 
 
+def test_cards_of_sets_are_as_high_as_their_neighbours_and_say_what_was_not_run(
+    open_page: Open, tmp_path: Path
+) -> None:
+    write_study(tmp_path)
+    (tmp_path / "cats-model3-study-none-mse-64px-3xall-b16-s0.json").unlink()
+    page = open_page(study_dir=tmp_path)
+    show(page, "#/study")
+    panels = page.locator("#study .sets .panel")
+    expect(panels.locator("h3")).to_have_text([re.compile("dogs"), re.compile("cats")])
+    expect(panels.nth(1).locator(".missing")).to_have_text(re.compile("model3.*not run on this set"))
+    ends = "all => all.map((one) => one.querySelector('.dot-axis').getBoundingClientRect().bottom)"
+    first, second = panels.evaluate_all(ends)
+    assert first == second
+    page.set_viewport_size(PHONE)
+    expect(page.locator("#study .missing")).to_be_hidden()
+
+
+def test_a_phone_shows_the_figures_of_every_pair_without_scrolling(
+    open_page: Open, results: Path
+) -> None:
+    page = open_page(viewport=PHONE, study_dir=results)
+    show(page, "#/study?sort=-precision")
+    table = page.locator("#study .pairs-table")
+    expect(table.locator("th[scope=col]:visible")).to_have_text(
+        ["network", re.compile("precision@8"), "mAP"]
+    )
+    wide = "one => one.parentElement.scrollWidth - one.parentElement.clientWidth"
+    assert table.evaluate(wide) == 0
+    best = table.locator("tbody tr").first
+    expect(best.locator("small")).to_have_text("dogs · study · scheduler none · flatten euclid")
+    expect(best.locator("td:visible").first).to_contain_text("0.480")
+
+
 def test_a_filter_and_an_order_stay_in_the_address(open_page: Open, results: Path) -> None:
     page = open_page(study_dir=results)
     show(page, "#/study")
