@@ -30,8 +30,8 @@ const archTable = (architectures, current, used, sizes, size) => {
   ];
   const row = (arch) => make("tr", { "aria-current": arch.name === current ? "true" : null },
     make("th", { scope: "row", class: "words" },
-      make("a", { href: `#/models?arch=${arch.name}` }, arch.name),
-      used.has(arch.name) ? make("span", { class: "tag" }, "in use") : null,
+      make("div", {}, make("a", { href: `#/models?arch=${arch.name}` }, arch.name),
+        used.has(arch.name) ? make("span", { class: "tag" }, "in use") : null),
       make("small", { class: "phone-only" }, arch.summary)),
     make("td", { class: `words what ${wide}` }, arch.summary),
     arch.sizes.map((at) => figuresOf(at).map((text, index) =>

@@ -49,7 +49,8 @@ Object.assign(window.similarity, (() => {
       run.floor ? pair.distance : `${pair.pooling} ${pair.distance}`,
     ].filter(Boolean);
     return make("th", { scope: "row", class: "words" },
-      make("a", { href: `#/study?run=${encodeURIComponent(row.run.name)}`, title: row.run.name }, text),
+      make("div", {},
+        make("a", { href: `#/study?run=${encodeURIComponent(run.name)}`, title: run.name }, text)),
       make("small", { class: "phone-only" }, others.join(" · ")));
   };
 

@@ -55,7 +55,9 @@ def test_cards_of_sets_are_as_high_as_their_neighbours_and_say_what_was_not_run(
     show(page, "#/study")
     panels = page.locator("#study .sets .panel")
     expect(panels.locator("h3")).to_have_text([re.compile("dogs"), re.compile("cats")])
-    expect(panels.nth(1).locator(".missing")).to_have_text(re.compile("model3.*not run on this set"))
+    expect(panels.nth(1).locator(".missing")).to_have_text(
+        re.compile("model3.*not run on this set")
+    )
     ends = "all => all.map((one) => one.querySelector('.dot-axis').getBoundingClientRect().bottom)"
     first, second = panels.evaluate_all(ends)
     assert first == second
