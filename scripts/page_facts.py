@@ -30,6 +30,7 @@ VIEWS = (
     ("browse", "Browse: the dataset in pages, by label and order.", ("",)),
     ("groups", "Groups: images that look alike, found without labels.", ("",)),
     ("build", "Build: from an archive or a folder to a dataset.", ("",)),
+    ("building", "A build at work: how far it is, and how its losses fall.", ("",)),
     ("models", "Models: the architectures and the checkpoints in use.", ("",)),
     ("study", "Study: what repeating the study measured.", ("",)),
     ("help", "Help: how it works and what to choose.", ("",)),
