@@ -13,9 +13,9 @@ from indexer.settings import Rates, Serving, Settings
 from search_ui.building.builder import Builder
 from tests.archive_builders import Item, build_zip
 from tests.fake_searcher import FakeSearcher
-from tests.page_server import GRADIO_WARNS, served
+from tests.page_server import served
 
-pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings(GRADIO_WARNS)]
+pytestmark = pytest.mark.e2e
 
 TOO_OFTEN = re.compile(r"^That was asked too often from your address\. Try again in \d+ s\.$")
 Open = Callable[..., Page]
