@@ -1,6 +1,6 @@
 """Shared use of a published shard, which the engine lets only one handle open at a time.
 
-A lease opens the shard on demand, lets go of it after a second without a question, and at once
+A lease opens the shard on demand, lets go of it after a minute without a question, and at once
 when someone else waits. Whoever finds it open elsewhere waits a few seconds for that.
 """
 
@@ -20,8 +20,9 @@ from indexer.store.holder import this_process
 if TYPE_CHECKING:
     from qdrant_edge import EdgeShard
 
-IDLE_SECONDS = 1.0
-"""A lease without a question for this long closes its shard."""
+IDLE_SECONDS = 60.0
+"""A lease without a question for this long closes its shard. Longer than people look at an answer
+before they ask again: opening a small collection takes longer than ten searches of it."""
 
 PATIENCE_SECONDS = 10.0
 """How long a shard that is open elsewhere is waited for. It takes so long only on a machine with

@@ -222,6 +222,14 @@ def test_a_process_that_died_waiting_is_not_waited_for_long(
         assert count(store) == 3
 
 
+def test_an_idle_shard_is_let_go_at_once_when_another_waits(data: Path) -> None:
+    assert edge_lease.IDLE_SECONDS > edge_lease.PATIENCE_SECONDS
+    with closing(EdgeStore(data)) as store, closing(EdgeStore(data)) as other:
+        publish(store, *points(3))
+        for each in (store, other, store):
+            assert count(each) == 3
+
+
 def test_an_idle_shard_is_let_go_and_opened_again(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
