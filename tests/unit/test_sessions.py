@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import gradio as gr
 import pytest
 from gradio.queueing import Event, Queue
 
 from search_ui.serving.sessions import tidy
+
+
+def in_a_loop(work: Coroutine[Any, Any, Queue]) -> Queue:
+    """Of a thread of its own: in this one the browser tests' may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def make_queue() -> Queue:
@@ -38,7 +47,7 @@ def test_a_session_goes_when_all_its_answers_are_read() -> None:
         await tidy(queue)
         return queue
 
-    assert kept(asyncio.run(tidied())) == ({"waits"}, {"waits"})
+    assert kept(in_a_loop(tidied())) == ({"waits"}, {"waits"})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_the_oldest_go_who_do_not_read(most: int, left: set[str]) -> None:
         await tidy(queue, most=most)
         return queue
 
-    assert kept(asyncio.run(tidied())) == (left, left)
+    assert kept(in_a_loop(tidied())) == (left, left)
 
 
 def test_what_waits_for_a_forgotten_session_is_not_done() -> None:
@@ -67,6 +76,6 @@ def test_what_waits_for_a_forgotten_session_is_not_done() -> None:
         assert waiting.queue == []
         return queue
 
-    queue = asyncio.run(tidied())
+    queue = in_a_loop(tidied())
     assert queue.event_ids_to_events == {}
     assert kept(queue) == (set(), set())
