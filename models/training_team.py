@@ -53,10 +53,15 @@ class Team:
     @classmethod
     def launched(cls) -> Team:
         """What torchrun made this process part of; a process alone without torchrun."""
-        if not dist.is_torchelastic_launched() or os.environ["WORLD_SIZE"] == "1":
+        if not cls.launched_by_torchrun():
             return cls()
         store, rank, size = next(rendezvous("env://"))
         return cls(rank, size, local_rank=int(os.environ["LOCAL_RANK"]), store=store)
+
+    @staticmethod
+    def launched_by_torchrun() -> bool:
+        """Whether this process is one of several that torchrun started."""
+        return dist.is_torchelastic_launched() and os.environ["WORLD_SIZE"] != "1"
 
     @property
     def is_first(self) -> bool:

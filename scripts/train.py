@@ -6,10 +6,11 @@ On several GPUs: torchrun --nproc-per-node gpu scripts/train.py SOURCE --out DIR
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from indexer.commands.arguments import exclude_argument, progress_argument
 from indexer.schema import MAX_VECTOR_SIZE, largest_image_size
@@ -206,5 +207,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def leave(code: int) -> NoReturn:
+    """End the process with the exit code ``code``.
+
+    One of several does not take its interpreter down: DistributedDataParallel keeps the process
+    group and so gloo's threads, which now and then abort that (pytorch/pytorch#190489).
+    """
+    from models.training_team import Team
+
+    if Team.launched_by_torchrun():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

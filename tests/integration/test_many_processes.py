@@ -32,7 +32,7 @@ NORMS = replace(BASE, arch="torchvision:resnet18", weights="none", epochs=2)
 QUICK = WordFitting(patches=600)
 
 TRAIN_ALL = """
-import pickle, sys
+import os, pickle, sys
 from dataclasses import replace
 from models.pixels import load_pixels
 from models.recipes import RECIPES
@@ -50,6 +50,7 @@ with team.connected(team.device("cpu")):
         )
         with (out / f"report-{team.rank}.pickle").open("wb") as file:
             pickle.dump(report, file)
+os._exit(0)  # as scripts/train.py leaves
 """
 
 FAILING = """
@@ -69,8 +70,8 @@ def failing(run, *arguments):
     return original(run, *arguments)
 
 TrainingRun._train_step = failing
-from scripts.train import main
-sys.exit(main())
+from scripts.train import leave, main
+leave(main())
 """
 
 
