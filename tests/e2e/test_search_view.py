@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.fake_searcher import FakeSearcher, draw_hills, draw_pictures
 
@@ -340,6 +341,30 @@ def test_without_the_server_the_page_says_so_and_tries_again(
     page.context.set_offline(False)
     page.get_by_role("button", name="Try again").click()
     expect(rows(page)).to_have_count(4)
+
+
+def test_of_questions_that_come_while_a_search_runs_the_last_is_asked(
+    open_page: Open, searcher: FakeSearcher
+) -> None:
+    page = open_page(at=link(searcher))
+    expect(rows(page)).to_have_count(4)
+    sent: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        sent.append(route)
+        if len(sent) > 1:
+            route.continue_()
+
+    page.route("**/api/board", hold_the_first)
+    points = [cards(page).nth(number).get_attribute("data-id") for number in range(3)]
+    for number in range(3):
+        cards(page).nth(number).click()
+    expect(page).to_have_url(re.compile(str(points[2])))
+    sent[0].continue_()
+    expect(page.locator("#result-board .asked-image img")).to_have_attribute(
+        "src", re.compile(str(points[2]))
+    )
+    assert [route.request.post_data_json["id"] for route in sent] == [points[0], points[2]]
 
 
 def test_another_dataset_keeps_the_settings_and_an_uploaded_query(
