@@ -39,6 +39,8 @@ def describe_checkpoint(
         "seed": 7,
         "colour": "keep",
         "weights": weights,
+        "amp": "fp16",
+        "processes": 4,
     }
     content = {
         "format_version": FORMAT_VERSION,

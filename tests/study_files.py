@@ -33,7 +33,7 @@ def write_run(
     settings = {
         "arch": arch, "image_size": 64, "epochs": len(losses), "batch_size": 16, "lr": 0.001,
         "loss": "mse", "scheduler": "none", "seed": 0, "recipe": "study", "colour": "keep",
-        "weights": "/srv/private/older",
+        "weights": "/srv/private/older", "amp": "bf16", "processes": 2,
     }  # fmt: skip
     history = [
         {"epoch": epoch, "train_loss": loss * 1.2, "validation_loss": loss, "lr": 0.001}

@@ -56,6 +56,8 @@ class TrainingSettings(BaseModel):
     seed: int | None = None
     colour: str | None = None
     weights: Words = None
+    amp: str | None = None
+    processes: int | None = None
 
 
 class TrainingImages(BaseModel):

@@ -102,6 +102,8 @@ const factsOf = (checkpoint) => {
     ["batch size", settings.batch_size && String(settings.batch_size)],
     ["colours of views", settings.colour], ["started from", settings.weights],
     ["seed", Number.isInteger(settings.seed) ? String(settings.seed) : null],
+    ["mixed precision", settings.amp !== "off" && settings.amp],
+    ["processes", settings.processes > 1 && String(settings.processes)],
     ["weights", `${(checkpoint.bytes / 1e6).toFixed(1)} MB`],
     ["fingerprint", checkpoint.fingerprint],
   ].filter(([, value]) => value);

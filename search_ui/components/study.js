@@ -180,6 +180,8 @@ const runFacts = (run) => [
   ["learning rate", run.settings && String(run.settings.lr)],
   ["batch size", run.settings && String(run.settings.batch_size)],
   ["seed", run.settings && String(run.settings.seed)],
+  ["mixed precision", run.settings?.amp !== "off" && run.settings?.amp],
+  ["processes", run.settings?.processes > 1 && String(run.settings.processes)],
   ["dead channels", percent(run.dead_channels)],
   ["effective rank", run.effective_rank && run.effective_rank.toFixed(1)],
   ["training took", run.seconds && `${run.seconds.train?.toFixed(0)} s`],

@@ -88,6 +88,7 @@ def test_a_checkpoint_shows_its_training_and_says_why_pictures_are_missing(open_
     page = open_page()
     show(page, f"#/models?checkpoint={NAME}")
     expect(page.locator("#models .facts")).to_contain_text("34 images, 6 more to watch")
+    expect(page.locator("#models .facts")).to_contain_text("fp16")
     chart = page.locator("#models .chart svg")
     expect(chart).to_have_attribute("aria-label", re.compile("validation from 0.9 to 0.4"))
     expect(chart.locator("path.mark")).to_have_count(6)

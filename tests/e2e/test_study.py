@@ -111,6 +111,7 @@ def test_a_run_opens_by_keyboard_and_leads_back_to_what_was_looked_at(
     page.keyboard.press("Enter")
     expect(page.locator("#study h2")).to_have_text("model1 on cats, trained by the recipe “study”")
     expect(page.locator("#study .facts")).to_contain_text("34 images, 6 more to watch")
+    expect(page.locator("#study .facts")).to_contain_text("bf16")
     loss = page.get_by_role("img", name=re.compile("Loss by epoch"))
     expect(loss).to_have_attribute("aria-label", re.compile("validation from 0.9 to 0.45"))
     page.get_by_role("link", name="All runs").click()

@@ -106,7 +106,8 @@ def test_a_checkpoint_tells_how_it_was_trained_and_who_uses_it(
     told = client.get(f"/api/checkpoints/{NAME}").json()
     assert (told["arch"], told["image_size"], told["latent"]) == ("model3", 64, [512, 2, 2])
     assert told["training"]["images"] == {"training": 34, "validation": 6}
-    assert told["training"]["settings"]["scheduler"] == "none"
+    settings = told["training"]["settings"]
+    assert (settings["scheduler"], settings["amp"], settings["processes"]) == ("none", "fp16", 4)
     assert told["seconds"] == 7.5
     assert [each["validation_loss"] for each in told["training"]["history"]] == [0.9, 0.5, 0.4]
 

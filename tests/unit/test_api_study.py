@@ -62,6 +62,7 @@ def test_one_run_has_its_epochs_machine_and_settings_without_paths(client: TestC
     assert [epoch["validation_loss"] for epoch in run["history"]] == [0.9, 0.5, 0.45]
     assert (run["machine"], run["torch"], run["dead_channels"]) == ("test", "9.9", 0.25)
     assert run["settings"]["weights"] == "older"
+    assert (run["settings"]["amp"], run["settings"]["processes"]) == ("bf16", 2)
     assert "/srv" not in answer.text
 
 
