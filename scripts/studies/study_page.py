@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.bootstrap import Verdict, compare
-from indexer.study_results import (
-    AVERAGE_PRECISION,
-    COLOURS,
-    PIXELS,
-    PRECISION,
-    SHOWN,
-    Result,
-)
+from indexer.study_results import AVERAGE_PRECISION, PRECISION, SHOWN
+from scripts.studies.best_of_six import best_of_six
 from scripts.studies.conclusions import (
     LITTLE,
     Candidate,
+    Conclusion,
     by_recipe,
     candidates,
     conclusions,
@@ -25,11 +21,10 @@ from scripts.studies.conclusions import (
 )
 from scripts.studies.evidence import Evidence
 from scripts.studies.examples import example_rows
-from scripts.studies.grids import DATA_SETS, GRIDS, STUDY_ARCHS, Grid, get_grid
+from scripts.studies.grids import DATA_SETS, GRIDS, Grid, get_grid
 from scripts.studies.original import PAIRS
 from scripts.studies.pictures import PICTURES, plot_losses
-from scripts.studies.results import Content, read_json
-from scripts.studies.study_tables import figure, original_tables, steps_of, table
+from scripts.studies.study_tables import original_tables, steps_of, table
 
 INTRODUCTION = """\
 # The study, repeated
@@ -58,11 +53,45 @@ def page(evidence: Evidence, *, plots: Path | None = None) -> str:
         plots: folder for pictures of the losses, which the page shows; none when None.
     """
     grids = [get_grid(name) for name in GRIDS]
-    parts = [INTRODUCTION, _overview(grids, evidence), *original_tables(grids, evidence)]
-    for grid in grids:
-        if any(evidence.of(run) for run in grid.runs):
-            parts += list(_section(grid, evidence, plots))
+    judged = [each for grid in grids if (each := Judged.of(grid, evidence)).chosen]
+    parts = [INTRODUCTION, _overview(grids, evidence), _in_short(judged)]
+    parts += original_tables(grids, evidence)
+    for each in judged:
+        parts += _section(each, evidence, plots)
     return "\n".join(parts)
+
+
+Chosen = Mapping[str, Sequence[Candidate]]
+"""By data set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was run of a grid.
+
+    Attributes:
+        grid: which.
+        chosen: what has results.
+        conclusions: what came of the study's on each set.
+    """
+
+    grid: Grid
+    chosen: Chosen
+    conclusions: Mapping[str, Sequence[Conclusion]]
+
+    @classmethod
+    def of(cls, grid: Grid, evidence: Evidence) -> Judged:
+        """As far as ``evidence`` goes; nothing is chosen of a grid that was not run."""
+        by_set = {
+            dataset: candidates((run for run in grid.runs if run.dataset == dataset), evidence)
+            for dataset in DATA_SETS
+        }
+        chosen = {dataset: found for dataset, found in by_set.items() if found}
+        judged = {
+            dataset: tuple(conclusions(found, dataset, evidence))
+            for dataset, found in chosen.items()
+        }
+        return cls(grid, chosen, judged)
 
 
 def _overview(grids: Sequence[Grid], evidence: Evidence) -> str:
@@ -77,25 +106,37 @@ def _overview(grids: Sequence[Grid], evidence: Evidence) -> str:
     return "\n## What was run\n\n" + table(("grid", "what", "runs done"), rows)
 
 
-def _section(grid: Grid, evidence: Evidence, plots: Path | None) -> Iterator[str]:
-    """Everything about one grid."""
-    chosen = {
-        dataset: candidates((run for run in grid.runs if run.dataset == dataset), evidence)
-        for dataset in DATA_SETS
+def _in_short(judged: Sequence[Judged]) -> str:
+    """One line a conclusion; where the differences that decide it are is said below each grid."""
+    columns = {
+        f"{dataset}, `{each.grid.name}`": {found.claim: found.finding for found in concluded}
+        for each in judged
+        for dataset, concluded in each.conclusions.items()
     }
-    chosen = {dataset: found for dataset, found in chosen.items() if found}
+    claims = dict.fromkeys(claim for findings in columns.values() for claim in findings)
+    rows = [
+        (claim, *(findings.get(claim, "-") for findings in columns.values())) for claim in claims
+    ]
+    explained = (
+        "What became of each conclusion on each set of each grid, by the differences that stand "
+        'with the grid below; "undecided" is, too, what no difference speaks against while '
+        "networks that it is about were not run.\n\n"
+    )
+    header = ("conclusion", *columns)
+    return f"\n## In short\n\n{explained}{table(header, rows, left=len(header))}" if rows else ""
+
+
+def _section(judged: Judged, evidence: Evidence, plots: Path | None) -> Iterator[str]:
+    """Everything about one grid."""
+    grid, chosen = judged.grid, judged.chosen
     yield f"\n## Grid `{grid.name}`\n\n{_protocol(chosen)}"
-    yield f"\n### The best of the six on every set\n\n{_best_of_six(chosen, evidence)}"
+    yield f"\n### The best of the six on every set\n\n{best_of_six(chosen, evidence)}"
     yield f"\n### Does training help?\n\n{_training(chosen)}"
-    yield f"\n### The study's conclusions\n\n{_conclusions(chosen, evidence)}"
+    yield f"\n### The study's conclusions\n\n{_conclusions(judged)}"
     yield f"\n### Every training\n\n{_every_training(chosen)}"
     if plots is not None:
         yield _plots(grid, chosen, plots)
     yield from _examples(chosen)
-
-
-Chosen = Mapping[str, Sequence[Candidate]]
-"""By data set."""
 
 
 def _protocol(chosen: Chosen) -> str:
@@ -124,67 +165,6 @@ def _protocol(chosen: Chosen) -> str:
 
 def _listed(values: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(set(values))))
-
-
-def _best_of_six(chosen: Chosen, evidence: Evidence) -> str:
-    """Beside model7, random weights and the floors."""
-    rows: list[tuple[object, ...]] = []
-    for dataset, found in chosen.items():
-        for metric, title in ((AVERAGE_PRECISION, "mAP"), (PRECISION, "precision@8")):
-            rows.append((dataset, title, *_best_row(dataset, found, metric, evidence)))
-    header = (
-        *("set", "figure", "best of the six", "which", "model7", "model7 / best", "untrained"),
-        *("colours", "pixels", "not run"),
-    )
-    explained = (
-        "\nmodel7's figures are those of [embedding.md](embedding.md), at its own image size and "
-        'fitted to all images of the set; "untrained" is the best of the networks in this table '
-        "at random weights.\n"
-    )
-    return table(header, rows) + explained
-
-
-def _best_row(
-    dataset: str, found: Sequence[Candidate], metric: str, evidence: Evidence
-) -> Iterator[str]:
-    results = [result for each in found for result in each.results]
-    starts = [start for each in found for start in each.starts]
-    best = _highest(results, metric)
-    settings = best.facts["settings"]
-    value = best.best(metric).estimates[metric].value
-    yield figure(best.best(metric), metric)
-    yield f"{settings['arch']}, {settings['recipe']}, {best.best(metric).name}"
-    ours = model7(dataset, metric)
-    yield "-" if ours is None else f"{ours:.3f}"
-    yield "-" if ours is None else f"{ours / value:.2f}"
-    yield figure(_highest(starts, metric).best(metric), metric)
-    for kind in (COLOURS, PIXELS):
-        floor = evidence.floor(dataset, kind)
-        yield "-" if floor is None else figure(floor.best(metric), metric)
-    done = {each.run.settings.arch for each in found}
-    yield ", ".join(arch for arch in STUDY_ARCHS if arch not in done) or "-"
-
-
-def _highest(results: Sequence[Result], metric: str) -> Result:
-    return max(results, key=lambda result: result.best(metric).estimates[metric].value)
-
-
-def model7(dataset: str, metric: str) -> float | None:
-    """What docs/embedding.md shows of model7 as it is, flatten and Cosine; None where not run."""
-    name = DATA_SETS[dataset].embedding or dataset
-    contents = read_json(f"embedding-{name}.json")
-    return mean_of_whole(contents[0], metric) if contents else None
-
-
-def mean_of_whole(content: Content, metric: str) -> float:
-    """Mean over seeds of one figure of ``docs/results/embedding-*.json``."""
-    key = {PRECISION: "precision_at_k"}.get(metric, metric)
-    wanted = ("as it is", "flatten", "cosine")
-    return statistics.mean(
-        float(row[key])
-        for row in content["rows"]
-        if (row["variant"], row["pooling"], row["distance"]) == wanted
-    )
 
 
 def _training(chosen: Chosen) -> str:
@@ -227,11 +207,11 @@ def _largest_direction(found: Sequence[Candidate]) -> str:
     return f" Share of the largest singular value (median): {before:.0%} before, {after:.0%} after."
 
 
-def _conclusions(chosen: Chosen, evidence: Evidence) -> str:
+def _conclusions(judged: Judged) -> str:
     rows = [
-        (conclusion.claim, dataset, f"**{conclusion.finding}**", conclusion.evidence)
-        for dataset, found in chosen.items()
-        for conclusion in conclusions(found, dataset, evidence)
+        (found.claim, dataset, f"**{found.finding}**", found.evidence)
+        for dataset, concluded in judged.conclusions.items()
+        for found in concluded
     ]
     explained = (
         "Differences are in precision@8, each side with its best pair. A claim about several is "

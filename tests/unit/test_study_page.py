@@ -16,6 +16,7 @@ from indexer.study_results import COLOURS, PIXELS, PairResult, Result
 from models.errors import TrainingError
 from models.recipes import TrainSettings
 from models.registry import get_architecture
+from scripts.studies.best_of_six import mean_of_whole
 from scripts.studies.conclusions import (
     Candidate,
     Conclusion,
@@ -36,7 +37,7 @@ from scripts.studies.judging import judge_pairs
 from scripts.studies.original import HITS, PAIRS, REPORTED_PARAMETERS
 from scripts.studies.pictures import PICTURES, plot_losses
 from scripts.studies.results import DOCS, RESULTS, read_json, write_json
-from scripts.studies.study_page import mean_of_whole, page
+from scripts.studies.study_page import page
 from scripts.studies.study_tables import original_rows
 
 QUERIES = 200
@@ -329,7 +330,11 @@ def test_the_page_shows_every_part_and_says_what_was_not_run(tmp_path: Path) -> 
     assert "model1, model2, model5, model6" in best
     assert "study: of 2 networks 0 rank better than the same network untrained, 2 worse" in text
     assert "retrieval: of 2 networks 2 rank better" in text
-    (recipes,) = (line for line in text.splitlines() if line.startswith("| the retrieval recipe"))
+    in_short, recipes = (
+        line for line in text.splitlines() if line.startswith("| the retrieval recipe")
+    )
+    assert in_short == "| the retrieval recipe beats the study's | undecided |"
+    assert "| training as reported beats colours | refuted |" in text
     assert "**undecided**" in recipes
     assert "model3: +0.3" in recipes
     assert "not run: model1, model2, model5, model6" in recipes
@@ -399,6 +404,7 @@ def test_the_page_names_the_grids_even_where_nothing_was_run() -> None:
     text = page(Evidence([]))
     assert "0 of 52" in text
     assert "### " not in text
+    assert "In short" not in text
 
 
 def test_what_new_results_tell_is_shown_and_what_old_ones_lack_is_left_out(tmp_path: Path) -> None:
