@@ -120,6 +120,16 @@ def test_the_tab_leads_back_to_the_search_and_then_to_its_start(
     expect(page.locator("#result-board h2")).to_have_text("Find pictures that look alike")
 
 
+def test_all_views_fit_a_phone_without_scrolling(open_page: Open) -> None:
+    page = open_page(viewport={"width": 390, "height": 844})
+    tabs = page.get_by_role("navigation", name="Views")
+    expect(tabs.get_by_role("link")).to_have_count(7)
+    for name in ("Study", "Help"):
+        tabs.get_by_role("link", name=name).click()
+        widths = tabs.evaluate("({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth]")
+        assert widths[0] <= widths[1] == 390
+
+
 def test_an_uploaded_query_can_be_shared(open_page: Open, photo: Path) -> None:
     page = open_page()
     page.locator("#query-image input[type=file]").set_input_files(photo)
