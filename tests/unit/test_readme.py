@@ -29,6 +29,20 @@ def test_every_command_and_option_of_the_readme_exists(command: str) -> None:
     assert [option for option in options if option not in done.stdout] == []
 
 
+def test_every_command_of_the_index_has_a_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "indexer", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    commands = re.findall(r"^    ([a-z]+)\b", done.stdout, flags=re.MULTILINE)
+    table = README[README.index("| `python -m indexer ...`") : README.index("`evaluate.py` judges")]
+    assert len(commands) >= 12
+    assert [name for name in commands if f"`{name}" not in table] == []
+
+
 def test_the_two_commands_are_make_targets() -> None:
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {"demo", "test", "lint", "fix", "bench"} <= set(targets)
