@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from indexer.payloads import details_of, hits_of
 from indexer.published import MAX_PAGE, MAX_SAMPLE, PublishedIndexes
 from indexer.reading import read_image
 from indexer.schema import check_poolings
+from indexer.step_clock import StepClock
 from indexer.store import VectorStore
 from indexer.store.presets import COARSE
 from indexer.types import (
@@ -26,11 +26,13 @@ from indexer.types import (
     DatasetInfo,
     Distance,
     Filter,
+    Record,
     ResultRow,
     SearchResult,
 )
 from models.images import MAX_MEGAPIXELS
 from models.pooling import Pooling
+from models.similarity_maps import SimilarityMaps, similarity_maps
 
 if TYPE_CHECKING:
     from indexer.encoding import ImageEncoder
@@ -40,6 +42,7 @@ __all__ = ["MAX_HITS", "MAX_PAGE", "MAX_SAMPLE", "Searcher"]
 
 MAX_HITS = 1_000
 """Most hits of one row."""
+FLATTEN = Pooling.FLATTEN
 
 
 class Searcher(PublishedIndexes):
@@ -102,7 +105,7 @@ class Searcher(PublishedIndexes):
         check_poolings(dataset, info.vector_sizes, poolings)
         if checkpoint is not None:
             check_checkpoint(checkpoint, info)
-        clock = _Clock()
+        clock = StepClock()
         vectors = self._encode(
             info, image, poolings, clock, max_megapixels=max_megapixels, crop=crop
         )
@@ -138,7 +141,7 @@ class Searcher(PublishedIndexes):
         _check_k(k)
         info = self.describe(dataset)
         check_poolings(dataset, info.vector_sizes, poolings)
-        clock = _Clock()
+        clock = StepClock()
         record = self._stored(info, point)
         if crop is None:
             with clock.timed("search"):
@@ -147,10 +150,7 @@ class Searcher(PublishedIndexes):
                     for distance in distances
                 }
         else:
-            file, megapixels = self._originals.file(info, record), megapixels_of(record)
-            vectors = self._encode(
-                info, file, poolings, clock, max_megapixels=megapixels, crop=crop
-            )
+            vectors = self._encode_part(info, record, poolings, clock, crop)
             queries = dict.fromkeys(distances, vectors)
         with clock.timed("search"):
             rows = self._rows(
@@ -165,12 +165,71 @@ class Searcher(PublishedIndexes):
         self._check_still(info)
         return SearchResult(dataset, info.checkpoint, details_of(record), rows, clock.seconds)
 
+    def explain(
+        self,
+        dataset: str,
+        query: UUID | Path | bytes,
+        hit: UUID,
+        *,
+        pooling: Pooling = Pooling.MAXPOOL,
+        max_megapixels: float = MAX_MEGAPIXELS,
+        crop: Box | None = None,
+    ) -> SimilarityMaps:
+        """Where in the query and in a stored image their cosine similarity comes from.
+
+        Nothing is encoded for a whole stored query: the latents are the ``flatten`` vectors.
+
+        Args:
+            dataset: has the hit.
+            query: a stored image, an image file or the bytes of one.
+            hit: the stored image that was found.
+            pooling: makes the vectors; one that follows from the latent alone.
+            max_megapixels: refuse a larger query image.
+            crop: only this part of the query, upright.
+
+        Raises:
+            DatasetNotIndexedError, UnreadableImageError, PointNotFoundError,
+            CheckpointMismatchError, CollectionBusyError, InvalidRequestError.
+        """
+        info = self.describe(dataset)
+        check_poolings(dataset, info.vector_sizes, [pooling])
+        if pooling.is_fitted:
+            raise InvalidRequestError(f"{pooling} vectors do not tell which part they come from")
+        if not isinstance(query, UUID):
+            vectors = self._encode(
+                info, query, [FLATTEN], StepClock(), max_megapixels=max_megapixels, crop=crop
+            )
+        elif crop is not None:
+            record = self._stored(info, query)
+            vectors = self._encode_part(info, record, [FLATTEN], StepClock(), crop)
+        else:
+            vectors = self._vectors(info, query)
+        found = self._vectors(info, hit)
+        self._check_still(info)
+        return similarity_maps(
+            _latent(info, vectors[FLATTEN]), _latent(info, found[FLATTEN]), pooling
+        )
+
+    def _vectors(self, info: DatasetInfo, point: UUID) -> Mapping[Pooling, Vector]:
+        return self._record(info.name, info.distances[0], point, with_vectors=True).vectors
+
+    def _encode_part(
+        self,
+        info: DatasetInfo,
+        record: Record,
+        poolings: Iterable[Pooling],
+        clock: StepClock,
+        crop: Box,
+    ) -> Mapping[Pooling, Vector]:
+        file, megapixels = self._originals.file(info, record), megapixels_of(record)
+        return self._encode(info, file, poolings, clock, max_megapixels=megapixels, crop=crop)
+
     def _encode(
         self,
         info: DatasetInfo,
         image: Path | bytes,
         poolings: Iterable[Pooling],
-        clock: _Clock,
+        clock: StepClock,
         *,
         max_megapixels: float,
         crop: Box | None,
@@ -224,20 +283,11 @@ class Searcher(PublishedIndexes):
             )
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Seconds by step."""
-
-    seconds: dict[str, float] = field(
-        default_factory=lambda: {"decode": 0.0, "encode": 0.0, "search": 0.0}
-    )
-
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        """Add the time spent inside to ``step``."""
-        start = time.perf_counter()
-        yield
-        self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+def _latent(info: DatasetInfo, flat: Vector) -> Vector:
+    """The latent that ``flat`` is of; square, as what encoders are given. Shape: (C, H, H)."""
+    channels = info.vector_sizes[Pooling.MAXPOOL]
+    side = math.isqrt(flat.size // channels)
+    return flat.reshape(channels, side, side)
 
 
 def _check_k(k: int) -> None:

@@ -6,7 +6,8 @@ from threading import BoundedSemaphore
 
 from indexer.search import Searcher
 from indexer.types import DatasetInfo, SearchResult
-from search_ui.queries import Query, Question, StoredQuery
+from models.similarity_maps import SimilarityMaps
+from search_ui.queries import PairQuestion, Query, Question, StoredQuery
 from search_ui.uploads import check_upload
 
 # Decoding and encoding keep a core busy and hold a large picture several times over: more at once
@@ -43,3 +44,17 @@ def answer(searcher: Searcher, info: DatasetInfo, question: Question, query: Que
             where=question.where,
             crop=question.box,
         )
+
+
+def explain(searcher: Searcher, question: PairQuestion, query: Query) -> SimilarityMaps:
+    """Where in the picture ``query`` and in a hit of it their similarity comes from.
+
+    Raises:
+        SimilarityError: any expected error; its text is for the visitor.
+    """
+    name, hit, pooling = question.dataset, question.hit, question.compared
+    if isinstance(query, StoredQuery):
+        return searcher.explain(name, query.point, hit, pooling=pooling, crop=question.box)
+    check_upload(query)
+    with _turn:
+        return searcher.explain(name, query.file, hit, pooling=pooling, crop=question.box)

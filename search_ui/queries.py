@@ -159,6 +159,18 @@ class PageQuestion(Question):
         return StoredQuery(self.id)
 
 
+class PairQuestion(PageQuestion):
+    """A question about one hit of the page's search.
+
+    Attributes:
+        hit: which.
+        compared: the row that it is a hit of.
+    """
+
+    hit: UUID
+    compared: Pooling
+
+
 def parse_question(payload: object) -> PageQuestion:
     """The question in a browser's ``payload``.
 

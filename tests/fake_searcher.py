@@ -42,6 +42,7 @@ from indexer.types import (
 )
 from models.errors import UnreadableImageError
 from models.pooling import STANDARD, Pooling
+from models.similarity_maps import SimilarityMaps, similarity_maps
 
 GRIDS = {
     Pooling.MAXPOOL: 2,
@@ -195,6 +196,28 @@ class FakeSearcher(Searcher):
         ]
         seconds = {"decode": 0.0, "encode": 0.0, "search": 0.003}
         return SearchResult(dataset, "model3-1a2b3c4d", query, tuple(rows), seconds)
+
+    def explain(
+        self,
+        dataset: str,
+        query: UUID | Path | bytes,
+        hit: UUID,
+        *,
+        pooling: Pooling = Pooling.MAXPOOL,
+        crop: Box | None = None,
+    ) -> SimilarityMaps:
+        assert not isinstance(query, bytes)
+        for point in (query, hit):
+            if isinstance(point, UUID):
+                self.details(dataset, point)
+        if pooling.is_fitted:
+            raise InvalidRequestError(f"{pooling} vectors do not tell which part they come from")
+        file = query if isinstance(query, Path) else self.files[query][0]
+        latents = [
+            describe(picture, 6, part).reshape(6, 6, 3).transpose(2, 0, 1)
+            for picture, part in ((file, crop), (self.files[hit][0], None))
+        ]
+        return similarity_maps(*latents, pooling)
 
     def sample(self, dataset: str, count: int) -> list[ImageDetails]:
         self._check(dataset)

@@ -28,6 +28,7 @@ from search_ui.api.health import health_router
 from search_ui.api.images import images_router
 from search_ui.api.refusals import told
 from search_ui.api.search import search_router
+from search_ui.api.similarity import similarity_router
 from search_ui.api.study import study_router
 from search_ui.building.builder import Builder
 from search_ui.jobs.background import JobRunningError
@@ -71,6 +72,7 @@ def add_api(
         duplicates_router(searcher),
         search_router(searcher, uploads),
         board_router(searcher, uploads),
+        similarity_router(searcher, uploads),
         architectures_router(),
         checkpoints_router(searcher),
         study_router(study),

@@ -31,9 +31,9 @@ _ROUTES = re.compile(
     | /api/architectures(/\w+)?
     | /api/study(/[^/]+)?
     | /api/checkpoints(/[\w-]+(/reconstructions)?)?
-    | /api/datasets(/[^/]+(/sample | /images(/[^/]+)?)?)?
+    | /api/datasets(/[^/]+(/sample | /images(/[^/]+(/similarity/[^/]+)?)?)?)?
     | /api/datasets/[^/]+/(labels | formats | failures(/retry)? | groups | duplicates)
-    | /api/(board | search(/upload)?)
+    | /api/(board(/similarity)? | search(/upload)?)
     | /gradio_api/(
         queue/(join|data) | upload | heartbeat/\w+ | info/?
         | theme\.css | startup-events | app_id/? | cancel | reset/?

@@ -21,7 +21,7 @@ IPV6_NETWORK = 64
 
 _ONCE = RateLimitItemPerMinute(1, namespace="password")
 
-_SEARCH = re.compile(r"/api/(board|search(/upload)?)|/gradio_api/queue/join")
+_SEARCH = re.compile(r"/api/(board(/similarity)?|search(/upload)?)|/gradio_api/queue/join")
 _UPLOAD = re.compile(r"/api/uploads|/gradio_api/upload")
 _JOB = re.compile(r"/api/build|/api/datasets/[^/]+/(groups|failures/retry)")
 

@@ -196,6 +196,7 @@ def limited(app: ASGIApp | None = None, address: str = "10.0.0.1") -> TestClient
         ("/api/search/upload", 3),
         ("/gradio_api/queue/join", 3),
         ("/api/board", 3),
+        ("/api/board/similarity", 3),
         ("/gradio_api/upload", 2),
         ("/api/uploads", 2),
         ("/api/build", 1),
