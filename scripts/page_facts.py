@@ -26,6 +26,7 @@ VIEWS = (
     ("search", "A search: one row per pooling and distance, ranks in columns.", ("", "-dark")),
     ("start", "Before the first question.", ("", "-dark")),
     ("details", "The big view of a hit.", ("",)),
+    ("why", "Why it was found: what it has in common with the query.", ("",)),
     ("crop", "Searching with a part of the picture.", ("",)),
     ("browse", "Browse: the dataset in pages, by label and order.", ("",)),
     ("groups", "Groups: images that look alike, found without labels.", ("",)),

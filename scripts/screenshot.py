@@ -73,6 +73,13 @@ def details(page: Page, pick: int) -> None:
     page.wait_for_selector("dialog.details .details-actions")
 
 
+def why(page: Page, pick: int) -> None:
+    """Show why a hit was found."""
+    details(page, pick)
+    page.get_by_role("button", name="Why it was found").click()
+    page.wait_for_selector(".lit .veil")
+
+
 def crop(page: Page, pick: int) -> None:
     """Draw a box on the query."""
     search(page, pick)
@@ -108,6 +115,7 @@ SHOTS = (
     Shot("start", "#/search", "#result-board .gallery .pick", dark=True),
     Shot("search", "#/search", "#result-board .gallery .pick", dark=True, act=search),
     Shot("details", "#/search", "#result-board .gallery .pick", act=details),
+    Shot("why", "#/search", "#result-board .gallery .pick", act=why),
     Shot("crop", "#/search", "#result-board .gallery .pick", act=crop),
     Shot("browse", "#/browse", "#view-browse .tiles:not(.skeleton)"),
     Shot("groups", "#/groups", "#view-groups .group"),

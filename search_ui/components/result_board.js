@@ -227,8 +227,21 @@ const drawQuestion = (question) => {
 // Everything that a hit is in, for the big view.
 const scoresOf = (id) => board.rows.flatMap(({ name, meaning, hits }) =>
   hits.filter((hit) => hit.id === id).map(({ rank, score }) => ({ name, rank, score, meaning })));
+// What a hit was found by. Whitened vectors do not tell which part they come from.
+const whyOf = (id) => {
+  const rows = board.rows.filter(({ pooling, hits }) =>
+    pooling !== "whitened" && hits.some((hit) => hit.id === id));
+  if (!rows.length) return null;
+  const question = similarity.question();
+  const { original, thumb } = pictureOf(question);
+  return {
+    question,
+    poolings: [...new Map(rows.map(({ pooling, names }) => [pooling, names[0]]))],
+    query: { original: question.upload ? null : original, thumb, crop: question.crop },
+  };
+};
 const showDetails = (id, within = []) => similarity.details(board.dataset, id, {
-  ids: within, scores: scoresOf,
+  ids: within, scores: scoresOf, why: whyOf,
 });
 const idsOf = (card) =>
   [...card.closest(".pair").querySelectorAll(".card")].map(({ dataset }) => dataset.id);

@@ -1,7 +1,7 @@
 // Choosing a part of the query. A box is [left, top, right, bottom] in fractions of the picture; in
 // an address it is "l,t,r,b".
 Object.assign(window.similarity, (() => {
-  const { element: make, icon, picture, dialog, ask, pictureOf } = window.similarity;
+  const { element: make, icon, fullPicture, dialog, ask, pictureOf } = window.similarity;
   const LEAST = 0.02;
   const STEP = 0.01;
   const START = [0.25, 0.25, 0.75, 0.75];
@@ -49,12 +49,7 @@ Object.assign(window.similarity, (() => {
 
   const crop = (question) => {
     const { thumb, original } = pictureOf(question);
-    const image = picture(question.upload ? thumb : original ?? thumb, "The query");
-    // No browser shows every format.
-    image.addEventListener("error", () => {
-      image.classList.remove("missing");
-      image.src = thumb;
-    }, { once: true });
+    const image = fullPicture(question.upload ? null : original, thumb, "The query");
     // As large as there is room, in the shape of the picture: fractions of one are of the other.
     image.addEventListener("load", () => {
       const ratio = image.naturalWidth / image.naturalHeight;

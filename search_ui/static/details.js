@@ -1,6 +1,8 @@
 // The big view of one image of a dataset, for every view that shows pictures.
 Object.assign(window.similarity, (() => {
-  const { element: make, icon, picture, api, dialog, copyButton, ask } = window.similarity;
+  const {
+    element: make, icon, fullPicture, oneOf, api, dialog, copyButton, ask, explanation,
+  } = window.similarity;
   const KILO = 1000;
 
   const size = (bytes) => {
@@ -28,7 +30,27 @@ Object.assign(window.similarity, (() => {
       make("th", { scope: "row" }, name), make("td", {}, String(rank)),
       make("td", { title: meaning.join(", ") }, score)))));
 
-  const content = (dataset, image, scores, close) => {
+  // The picture, or why it was found; `mode` keeps which of them is looked at.
+  const stage = (image, why, mode) => {
+    const source = { original: image.shown && image.original, thumb: image.thumb };
+    const large = fullPicture(source.original, source.thumb,
+      image.label ? `${image.label}: ${image.name}` : image.name);
+    large.style.backgroundImage = `url("${image.thumb}")`;
+    if (!why) return make("div", { class: "details-picture" }, large);
+    const { query, ...asked } = why;
+    const shown = make("div", { class: "details-stage" });
+    const show = (value) => {
+      mode.value = value;
+      shown.replaceChildren(value === "why"
+        ? explanation({ ...asked, hit: image.id, pictures: { query, hit: source } }) : large);
+    };
+    show(mode.value);
+    const modes = [["picture", "Picture"], ["why", "Why it was found"]];
+    return make("div", { class: "details-picture" },
+      oneOf("Show", modes, mode.value, show), shown);
+  };
+
+  const content = (dataset, image, { scores, why, mode, close }) => {
     const search = make("button", { type: "button", class: "button main" },
       icon("search"), "Search from it");
     search.addEventListener("click", () => {
@@ -39,16 +61,8 @@ Object.assign(window.similarity, (() => {
       class: "button", href: image.original, target: "_blank", rel: "noreferrer",
       download: image.shown ? null : image.name,
     }, icon(image.shown ? "open" : "save"), image.shown ? "Open original" : "Download");
-    const large = picture(image.shown && image.original ? image.original : image.thumb,
-      image.label ? `${image.label}: ${image.name}` : image.name);
-    // A file may be gone while its image is still in the index.
-    large.addEventListener("error", () => {
-      large.classList.remove("missing");
-      large.src = image.thumb;
-    }, { once: true });
-    large.style.backgroundImage = `url("${image.thumb}")`;
     return [
-      make("div", { class: "details-picture" }, large),
+      stage(image, why, mode),
       make("div", { class: "details-text" },
         make("div", { class: "details-path" },
           make("code", {}, image.path), copyButton(image.path, "Copy the path")),
@@ -60,8 +74,10 @@ Object.assign(window.similarity, (() => {
   };
 
   // `ids` are the pictures that the arrow keys walk through; `scores(id)` tells how an image was
-  // found: [{name, rank, score, meaning}].
-  const details = (dataset, id, { ids = [], scores = () => [] } = {}) => {
+  // found: [{name, rank, score, meaning}]; `why(id)` what it was found by: {question, poolings,
+  // query}, see explanation.js, or null.
+  const details = (dataset, id, { ids = [], scores = () => [], why = () => null } = {}) => {
+    const mode = { value: "picture" };
     let at = ids.indexOf(id);
     const body = make("div", { class: "details-body" });
     const arrow = (name, label, step) => {
@@ -82,7 +98,8 @@ Object.assign(window.similarity, (() => {
         const image = await api(path);
         if (wanted !== id) return;
         title.textContent = image.name;
-        body.replaceChildren(...content(dataset, image, scores(wanted), () => shown.close()));
+        body.replaceChildren(...content(dataset, image,
+          { scores: scores(wanted), why: why(wanted), mode, close: () => shown.close() }));
       } catch (error) {
         if (wanted === id) body.replaceChildren(make("p", { class: "details-problem" }, error.message));
       }

@@ -49,6 +49,17 @@ window.similarity ??= (() => {
     return image;
   };
 
+  // The original, or its thumbnail: not every browser shows every format, and a file may be gone
+  // while its image is still in the index.
+  const fullPicture = (original, thumb, alt) => {
+    const image = picture(original || thumb, alt);
+    image.addEventListener("error", () => {
+      image.classList.remove("missing");
+      image.src = thumb;
+    }, { once: true });
+    return image;
+  };
+
   // What stands in a view that has nothing to show, or where something went wrong.
   const notice = (symbol, title, text, ...more) =>
     element("div", { class: `notice notice-${symbol}` },
@@ -79,6 +90,20 @@ window.similarity ??= (() => {
     field.select();
     document.execCommand("copy");
     field.remove();
+  };
+
+  // Buttons of which one is pressed; `options` are [[value, name], ...].
+  const oneOf = (label, options, chosen, choose) => {
+    const buttons = options.map(([value, name]) => {
+      const pressed = String(value === chosen);
+      const button = element("button", { type: "button", "aria-pressed": pressed }, name);
+      button.addEventListener("click", () => {
+        buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+        choose(value);
+      });
+      return button;
+    });
+    return element("div", { class: "switch", role: "group", "aria-label": label }, buttons);
   };
 
   const command = (text) => element("div", { class: "command" },
@@ -122,6 +147,6 @@ window.similarity ??= (() => {
 
   return {
     views: window.similarityViews,
-    element, icon, picture, notice, copyButton, command, firstCommands, unindexed, dialog, busy, opened,
+    element, icon, picture, fullPicture, notice, copyButton, oneOf, command, firstCommands, unindexed, dialog, busy, opened,
   };
 })();

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route
+from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from indexer.search import Searcher
 from scripts.page_browser import NoBrowserError, chromium_path, open_browser
@@ -18,6 +18,7 @@ from tests.page_server import served
 
 DESKTOP = {"width": 1440, "height": 900}
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,12 @@ def big_view(page: Page) -> None:
     expect(page.locator("dialog.details .details-actions")).to_be_visible()
 
 
+def why(page: Page) -> None:
+    big_view(page)
+    page.get_by_role("button", name="Why it was found").click()
+    expect(page.locator("dialog.details .veil")).to_have_count(2)
+
+
 def open_all(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
@@ -76,6 +82,7 @@ STATES = {
         State("a failure", "#result-board .notice-alert", "?id=no-id"),
         State("crop dialog", "#result-board .card", FOUND, crop),
         State("big view", "#result-board .card", FOUND, big_view),
+        State("why it was found", "#result-board .card", FOUND, why),
     ),
     "browse": (
         State("first page", "#view-browse .tiles:not(.skeleton)"),
