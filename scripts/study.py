@@ -2,8 +2,8 @@
 
 ``run`` trains what a grid declares, judges every image of the set as a query, and leaves one JSON
 file a run; what has one is skipped, and a killed training goes on where it was. On several GPUs,
-start one for each, with --device and with --only for networks or sets of its own. ``write`` makes
-docs/study.md from those files alone.
+start one for each, with --device and with --only for networks or sets of its own. ``starts`` looks
+at networks before their training. ``write`` makes docs/study.md from those files alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from indexer.settings import Settings, calm_threads
 from models.errors import SimilarityError
 from models.recipes import PRECISIONS
 from scripts.studies.grids import GRIDS, Run, get_grid
-from scripts.studies.results import DOCS, RESULTS
+from scripts.studies.results import DOCS, RESULTS, write_json
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -30,10 +30,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for part in (run, listing):
         part.add_argument("grid", choices=GRIDS, metavar="GRID", help=", ".join(GRIDS))
         part.add_argument("--only", metavar="PATTERN", help="only runs of such names")
-    run.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the sets' folder")
     run.add_argument("--device", default="auto", help="where to compute (default: auto)")
     run.add_argument("--amp", default=PRECISIONS[0], choices=PRECISIONS, help="mixed precision")
-    run.add_argument("--data-dir", type=Path, metavar="DIR", help="for archives and checkpoints")
+    starts = choices.add_parser("starts", help="look at networks before their first step")
+    for part in (run, starts):
+        part.add_argument(
+            "--data", type=Path, required=True, metavar="FOLDER", help="the sets' folder"
+        )
+        part.add_argument(
+            "--data-dir", type=Path, metavar="DIR", help="for archives and checkpoints"
+        )
     writing = choices.add_parser("write", help="write docs/study.md from the results")
     for part in (run, listing, writing):
         part.add_argument(
@@ -70,6 +76,14 @@ def show(arguments: argparse.Namespace) -> None:
         print(f"{'done' if done else '-':<5} {each.name}")
 
 
+def look_at_starts(arguments: argparse.Namespace) -> None:
+    """Measure what outputs let through before training."""
+    from scripts.studies.starts import FILE, looked_at, measure_starts
+
+    workspace = Settings.resolve(data_dir=arguments.data_dir).data_dir / "study" / "sources"
+    write_json(RESULTS / FILE, measure_starts(looked_at(arguments.data, workspace)))
+
+
 def write(arguments: argparse.Namespace) -> None:
     """Write the page."""
     from scripts.studies.evidence import Evidence
@@ -78,7 +92,7 @@ def write(arguments: argparse.Namespace) -> None:
     (DOCS / "study.md").write_text(page(Evidence.read(arguments.out), plots=DOCS / "study"))
 
 
-ACTIONS = {"run": run, "list": show, "write": write}
+ACTIONS = {"run": run, "list": show, "starts": look_at_starts, "write": write}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

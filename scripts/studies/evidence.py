@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.study_results import Result, floor_name
+from indexer.study_results import Kind, Result, floor_name
 from models.errors import TrainingError
 from scripts.studies.grids import Run
 from scripts.studies.results import read_json
@@ -45,6 +45,12 @@ class Evidence:
     def start_of(self, run: Run) -> Result | None:
         """The same network before ``run``."""
         return self.of(untrained(run))
+
+    def trained(self) -> Iterator[Result]:
+        """All trainings of several epochs, by name, whether or not a grid has them."""
+        for _, result in sorted(self._results.items()):
+            if result.kind is Kind.TRAINED and len(result.facts["history"]) > 1:
+                yield result
 
     def floor(self, dataset: str, kind: str) -> Result | None:
         """Colours or pixels of ``dataset``."""

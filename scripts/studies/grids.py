@@ -175,7 +175,7 @@ def _six() -> Grid:
 FEW_IMAGES = 350
 """Trained on in the grids of the table: 19 steps of 16 an epoch, 228 in all."""
 TABLE_SEEDS = {"model6": 1}
-"""Where it is not 0: there model6 starts with an output that is zero everywhere, and ends with it."""
+"""Where it is not 0: from that model6 starts with an output of zeros everywhere, and ends so."""
 
 
 def _table(*, image_size: int) -> Iterator[Run]:

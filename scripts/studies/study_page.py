@@ -24,6 +24,7 @@ from scripts.studies.examples import example_rows
 from scripts.studies.grids import DATA_SETS, GRIDS, Grid, get_grid
 from scripts.studies.original import PAIRS
 from scripts.studies.pictures import PICTURES, plot_losses
+from scripts.studies.starts import starts_section
 from scripts.studies.study_tables import original_tables, steps_of, table
 
 INTRODUCTION = """\
@@ -55,7 +56,7 @@ def page(evidence: Evidence, *, plots: Path | None = None) -> str:
     grids = [get_grid(name) for name in GRIDS]
     judged = [each for grid in grids if (each := Judged.of(grid, evidence)).chosen]
     parts = [INTRODUCTION, _overview(grids, evidence), _in_short(judged)]
-    parts += original_tables(grids, evidence)
+    parts += [*original_tables(grids, evidence), starts_section(), _learned_nothing(evidence)]
     for each in judged:
         parts += _section(each, evidence, plots)
     return "\n".join(parts)
@@ -124,6 +125,20 @@ def _in_short(judged: Sequence[Judged]) -> str:
     )
     header = ("conclusion", *columns)
     return f"\n## In short\n\n{explained}{table(header, rows, left=len(header))}" if rows else ""
+
+
+def _learned_nothing(evidence: Evidence) -> str:
+    """Trainings of which no step changed the loss."""
+    names = [
+        f"`{result.name}` ({steps_of(result):,} steps)"
+        for result in evidence.trained()
+        if len({epoch["validation_loss"] for epoch in result.facts["history"]}) == 1
+    ]
+    return (
+        f"\nTrained all the same, with one loss after every epoch: {', '.join(names)}.\n"
+        if names
+        else ""
+    )
 
 
 def _section(judged: Judged, evidence: Evidence, plots: Path | None) -> Iterator[str]:

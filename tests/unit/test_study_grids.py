@@ -13,7 +13,15 @@ from models.errors import TrainingError
 from models.recipes import SCHEDULERS, TrainSettings
 from models.registry import list_models
 from scripts.studies.evidence import untrained
-from scripts.studies.grids import DATA_SETS, GRIDS, STUDY_ARCHS, STUDY_SETS, Run, get_grid
+from scripts.studies.grids import (
+    DATA_SETS,
+    GRIDS,
+    STUDY_ARCHS,
+    STUDY_SETS,
+    TABLE_SEEDS,
+    Run,
+    get_grid,
+)
 from scripts.studies.original import HITS, NAMED_BEST, PAIRS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +85,8 @@ def test_the_table_grids_train_every_row_on_both_sets_with_schedulers_that_act(n
         assert {run.settings.arch for run in here} == set(STUDY_ARCHS)
     assert {run.settings.recipe for run in runs} == {"study"}
     assert min(run.settings.epochs for run in runs) > 10  # of the longest restart
+    seeds = {run.settings.arch: run.settings.seed for run in runs}
+    assert seeds == {arch: TABLE_SEEDS.get(arch, 0) for arch in STUDY_ARCHS}
 
 
 def test_the_table_at_128_pixels_compares_all_rows_at_one_size() -> None:

@@ -428,6 +428,16 @@ def test_what_new_results_tell_is_shown_and_what_old_ones_lack_is_left_out(tmp_p
     assert "in mixed precision (bf16)" in text
 
 
+def test_a_training_that_never_changed_its_loss_is_named() -> None:
+    _, evidence = evidence_of_the_six_grid()
+    assert "Trained all the same" not in page(evidence)
+    stuck = result("wildcats-model6-study", 3, losses=(0.25, 0.25, 0.25))
+    fine = result("wildcats-model5-study", 3, losses=(0.25, 0.24, 0.25))
+    text = page(Evidence([stuck, fine]))
+    assert f"one loss after every epoch: `{stuck.name}`" in text
+    assert fine.name not in text
+
+
 def test_rows_of_several_image_sizes_are_told_apart_where_they_are_compared() -> None:
     conclusion = named_best_are_best(table_rows(lambda key: 6 if key in BEST else 3))
     assert "model6 plateau (128 px) over model3 none (64 px)" in conclusion.evidence
