@@ -12,9 +12,9 @@ demo: $(VENV)/.runtime
 	@IMAGE_SIMILARITY_PORT="$(PORT)" $(BIN)/python scripts/demo.py --images "$(IMAGES)" $(if $(filter 0,$(SERVE)),--no-serve)
 
 # Idle OpenMP threads that spin make tests several times slower where cores are shared.
-# A file's tests stay in one process, in the order of the files: those of minutes come early.
-# A process takes about a gigabyte, so many cores do not mean many processes.
-PYTEST_PROCESSES := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Which tests stay in one process says tests/conftest.py; in the order of the files, so that those of
+# minutes come early. A process takes about a gigabyte: many cores do not mean many processes.
+PYTEST_PROCESSES := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 test: lint
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest $(PYTEST_PROCESSES)

@@ -12,6 +12,17 @@ from PIL import Image
 from indexer import settings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files stay whole where several processes test, and one of them has all browsers.
+
+    A browser that paints by software keeps a core busy: two of them on two cores are late for
+    everything that tests wait for.
+    """
+    for item in items:
+        group = "browser" if item.get_closest_marker("e2e") else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of whoever runs the tests do not reach them."""

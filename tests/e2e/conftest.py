@@ -17,7 +17,7 @@ from tests.fake_searcher import FakeSearcher, draw_pictures
 from tests.page_server import served
 
 DESKTOP = {"width": 1440, "height": 900}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
