@@ -54,12 +54,22 @@ def page(evidence: Evidence, *, plots: Path | None = None) -> str:
         plots: folder for pictures of the losses, which the page shows; none when None.
     """
     grids = [get_grid(name) for name in GRIDS]
-    judged = [each for grid in grids if (each := Judged.of(grid, evidence)).chosen]
+    judged = [Judged.of(grid, evidence) for grid in _with_news(grids, evidence)]
     parts = [INTRODUCTION, _overview(grids, evidence), _in_short(judged)]
     parts += [*original_tables(grids, evidence), starts_section(), _learned_nothing(evidence)]
     for each in judged:
         parts += _section(each, evidence, plots)
     return "\n".join(parts)
+
+
+def _with_news(grids: Sequence[Grid], evidence: Evidence) -> Iterator[Grid]:
+    """Those of which a run was done that is in no larger one."""
+    told: set[str] = set()
+    for grid in grids:
+        done = {run.name for run in grid.runs if evidence.of(run) is not None}
+        if done - told:
+            yield grid
+        told |= done
 
 
 Chosen = Mapping[str, Sequence[Candidate]]

@@ -428,6 +428,21 @@ def test_what_new_results_tell_is_shown_and_what_old_ones_lack_is_left_out(tmp_p
     assert "in mixed precision (bf16)" in text
 
 
+def test_a_grid_whose_runs_are_all_of_a_larger_one_has_no_section_of_its_own() -> None:
+    def told(*names: str) -> str:
+        runs = [run for run in get_grid("table").runs if run.settings.arch in names]
+        return page(Evidence([
+            each
+            for run in runs
+            for each in (result(run.name, 2, losses=(0.2, 0.1)), result(untrained(run).name, 3))
+        ]))  # fmt: skip
+
+    shared = told("model6")
+    assert "## Grid `table-128`" in shared
+    assert "## Grid `table`" not in shared
+    assert "## Grid `table`" in told("model6", "model3")
+
+
 def test_a_training_that_never_changed_its_loss_is_named() -> None:
     _, evidence = evidence_of_the_six_grid()
     assert "Trained all the same" not in page(evidence)
