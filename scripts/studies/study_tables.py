@@ -145,7 +145,24 @@ def _retrieval(dataset: str, rows: Mapping[Key, Row], evidence: Evidence) -> str
         f"trained as the study did ({STUDY_IMAGE_SIZE} px, 40 epochs); the others are trained as "
         "little as their third column says, and are no repeat of it. Where a latent has one cell, "
         "max pool and flatten are the same. Below: the networks at random weights, and what needs "
-        "no network.\n\n" + table(header, lines, left=3)
+        "no network.\n\n" + table(header, lines, left=3) + _plateaus_not_reached(rows)
+    )
+
+
+def _plateaus_not_reached(rows: Mapping[Key, Row]) -> str:
+    """Which networks' rows are one training twice: their rate was never lowered."""
+    same = [
+        arch
+        for arch, scheduler in rows
+        if scheduler == "plateau"
+        and (arch, "none") in rows
+        and rows[arch, "none"].candidate.losses == rows[arch, scheduler].candidate.losses
+    ]
+    if not same:
+        return ""
+    return (
+        f"\nOf {', '.join(same)} the rows without scheduler and with plateau are the same "
+        "training: the loss never stood still for long enough to make ReduceLROnPlateau act.\n"
     )
 
 

@@ -443,6 +443,16 @@ def test_a_grid_whose_runs_are_all_of_a_larger_one_has_no_section_of_its_own() -
     assert "## Grid `table`" in told("model6", "model3")
 
 
+@pytest.mark.parametrize("acted", [False, True])
+def test_rows_that_are_one_training_twice_are_told(acted: bool) -> None:
+    results = []
+    for run in get_grid("table").runs:
+        if (run.dataset, run.settings.arch) == ("wildcats", "model4"):
+            last = 0.05 if acted and run.scheduler == "plateau" else 0.1
+            results += [result(run.name, 2, losses=(0.2, last)), result(untrained(run).name, 3)]
+    assert ("Of model4 the rows without scheduler" in page(Evidence(results))) is not acted
+
+
 def test_a_training_that_never_changed_its_loss_is_named() -> None:
     _, evidence = evidence_of_the_six_grid()
     assert "Trained all the same" not in page(evidence)
