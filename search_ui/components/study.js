@@ -32,6 +32,10 @@ const naming = (runs) => {
   return (run) => told.map((of) => of(run)).join(" · ");
 };
 
+// No step changed its loss: what it finds, it finds by its random weights.
+const learnedNothing = ({ validation_losses: losses }) =>
+  losses.length > 1 && unique(losses).length === 1 ? " · learned nothing" : "";
+
 // ---- Filters: kept in the address, so that what is looked at can be shared.
 
 const CHOICES = [
@@ -101,7 +105,7 @@ const setPanel = (set, shown, name, nameOf) => {
     const best = bestOf(rows.filter((row) => row.run === run), name);
     const start = bestOf(rows.filter((row) => row.run.name === run.start), name);
     return {
-      name: nameOf(run), href: `#/study?run=${encodeURIComponent(run.name)}`,
+      name: nameOf(run) + learnedNothing(run), href: `#/study?run=${encodeURIComponent(run.name)}`,
       detail: `${best.pair.pooling} ${best.pair.distance}`,
       interval: best.pair.figures[name], start: start?.pair.figures[name],
     };

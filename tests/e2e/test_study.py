@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.study_files import PAIRS, write_study
+from tests.study_files import PAIRS, write_run, write_study
 
 pytestmark = pytest.mark.e2e
 
@@ -116,6 +116,18 @@ def test_a_run_opens_by_keyboard_and_leads_back_to_what_was_looked_at(
     expect(loss).to_have_attribute("aria-label", re.compile("validation from 0.9 to 0.45"))
     page.get_by_role("link", name="All runs").click()
     expect(choice(page, "Set")).to_have_value("cats")
+
+
+def test_a_training_without_any_effect_says_so(open_page: Open, tmp_path: Path) -> None:
+    write_run(tmp_path, "cats", "model1", 0.4, losses=(0.5, 0.4))
+    write_run(tmp_path, "cats", "model3", 0.5, losses=(0.5, 0.5))
+    page = open_page(study_dir=tmp_path)
+    show(page, "#/study")
+    rows = page.locator("#study a.dot-row")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("model3")
+    expect(rows.first).to_contain_text("learned nothing")
+    expect(rows.last).not_to_contain_text("learned nothing")
 
 
 def test_a_file_name_is_only_ever_text(open_page: Open, tmp_path: Path) -> None:
