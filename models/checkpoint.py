@@ -229,7 +229,8 @@ def load_checkpoint(folder: Path) -> LoadedCheckpoint:
         whitening = _take_whitening(tensors, info)
         model.load_state_dict(tensors, assign=True)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise _damaged(folder, f"{WEIGHTS_FILE} does not fit {info.arch}") from error
+        what = f"{WEIGHTS_FILE} does not fit {info.arch} as this version builds it"
+        raise _damaged(folder, what) from error
     return LoadedCheckpoint(model.eval(), whitening, info)
 
 

@@ -46,6 +46,10 @@ class WordFitting:
         view_exponent: variances between views to this power divide; 0 leaves views out.
             Within-class covariance normalisation (Hatch, Kajarekar, Stolcke, "Within-class
             covariance normalization for SVM-based speaker recognition", Interspeech 2006) is 1/2.
+        views: of each image, that two layers are trained with to find it again.
+        view_epochs: passes over the images in that training.
+        view_temperature: of its NT-Xent. Higher than usual: what is alike in kind then comes
+            together, too, not only what is the same image.
     """
 
     patches: int = 30_000
@@ -54,6 +58,9 @@ class WordFitting:
     view_area: float = 0.3
     view_shrinkage: float = 0.1
     view_exponent: float = 0.35
+    views: int = 12
+    view_epochs: int = 150
+    view_temperature: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,8 @@ class Recipe:
         reconstruction: weight of the reconstruction loss.
         contrastive: weight of NT-Xent on two views; 0 leaves it out.
         temperature: of NT-Xent.
-        words: how encoders of visual words are fitted to the images, in closed form; they stay so,
-            and training is about the reconstruction. None trains them like any other.
+        words: how encoders of visual words are fitted to the images; they stay so, and training is
+            about the reconstruction. None trains them like any other.
         arch, image_size, epochs: what to train, and how long, when nobody says.
     """
 

@@ -136,7 +136,7 @@ def train(
     run = TrainingRun(settings, preprocess, loaded, precision, pretrained, team=team, told=told)
     deadline = None if time_budget is None or not settings.epochs else started + time_budget
     if not (resume and run.load(out)):
-        run.start()
+        run.start(deadline=deadline, progress=progress)
         if deadline is not None:
             run.fit_into(deadline - perf_counter())
     with _log(out, run) if team.is_first else nullcontext() as log:

@@ -23,13 +23,14 @@ from models.precision import Precision
 from models.preprocess import Preprocess
 from models.pretrained import Pretrained
 from models.progress import ProgressFile
-from models.recipes import TrainSettings, get_recipe
+from models.recipes import TrainSettings, WordFitting, get_recipe
 from models.reconstructions import SHOWN, remove_sheet, write_sheet
 from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
 from models.training_share import split
 from models.training_state import EpochRecord, ResumeFile, identity
 from models.training_team import Team
+from models.view_fitting import histograms_made
 from models.visual_words import has_words
 from models.word_fitting import fit_words
 
@@ -42,6 +43,8 @@ DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
+VIEWS_SHARE = 0.35
+"""Share of a time budget after which no more views are looked at than have to be."""
 SHEET_SECONDS = 15.0
 """Between two sheets of reconstructions during training, at least."""
 
@@ -120,29 +123,48 @@ class TrainingRun:
         """Images of one step, over all processes."""
         return self.settings.batch_size * self._team.size
 
-    def start(self) -> None:
+    def start(self, *, deadline: float | None = None, progress: bool = False) -> None:
         """What comes before the first epoch: where the recipe says so, words are fitted.
+
+        Args:
+            deadline: ``perf_counter()`` value at which everything shall be over; fewer views are
+                looked at where that is soon.
+            progress: show a tqdm bar of the histograms that are made.
 
         Raises:
             TrainingError: there are too few images for that.
         """
         if self._words is not None and self._team.is_first:  # the others are given them
-            if len(self._pixels) < 2:
-                count = len(self._pixels)
-                raise TrainingError(f"{count} readable images; fitting words needs at least 2")
-            self._told.begin("words")
-            encoder = self._objective.model.encoder.cpu()
+            self._fit_words(self._words, deadline=deadline, progress=progress)
+        self._learner = self._team.prepare(self._objective)
+
+    def _fit_words(self, fitting: WordFitting, *, deadline: float | None, progress: bool) -> None:
+        count = len(self._pixels)
+        if count < 2:
+            raise TrainingError(f"{count} readable images; fitting words needs at least 2")
+        total = histograms_made(count, fitting)
+        self._told.begin("words", total=total)
+        now = perf_counter()
+        until = None if deadline is None else now + VIEWS_SHARE * (deadline - now)
+        encoder = self._objective.model.encoder.cpu()
+        with tqdm(desc="Words", total=total, unit="image", disable=not progress) as bar:
+
+            def seen(images: int) -> None:
+                bar.update(images)
+                self._told.advance(images)
+
             fit_words(
                 encoder,
                 self._pixels,
                 self._preprocess,
-                self._words,
+                fitting,
                 colour=self.settings.colour,
                 seed=self.settings.seed,
                 keep_vocabularies=self._keep_vocabularies,
+                until=until,
+                seen=seen,
             )
-            encoder.to(self._device)
-        self._learner = self._team.prepare(self._objective)
+        encoder.to(self._device)
 
     def _plan(self, epochs: int) -> None:
         """A fresh optimizer, and a scheduler that knows how many epochs there will be."""

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.layers import VisualWords
+from models.word_layers import VisualWords
 
 LEAST_CONTRAST = 0.2
 """Added to the standard deviation of a patch, in units of the encoder's input, before patches are
@@ -103,11 +103,10 @@ class HellingerHistogram(nn.Module):
         return (F.avg_pool2d(shares, self.cell) + LEAST_SHARE).sqrt()
 
 
-class ContextNorm(nn.Module):
-    """mean + local * (cell - mean), then divided by the root mean square length of the cells.
+class TowardsMean(nn.Module):
+    """mean + local * (cell - mean): what an image shows counts more than where.
 
-    What an image shows counts more than where, so all poolings gain from a cell knowing the whole;
-    and with lengths equal, Euclidean distances rank as cosines do (docs/embedding.md).
+    So all poolings gain from a cell knowing the whole (docs/embedding.md).
 
     Args:
         local: share of a cell's own difference from the mean that stays, in [0, 1].
@@ -120,7 +119,17 @@ class ContextNorm(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Shape: (B, C, H, W) -> (B, C, H, W)."""
         mean = latent.mean(dim=(2, 3), keepdim=True)
-        latent = torch.lerp(mean.expand_as(latent), latent, self.local)
+        return torch.lerp(mean.expand_as(latent), latent, self.local)
+
+
+class UnitLength(nn.Module):
+    """Every map divided by the root mean square length of its cells.
+
+    With lengths equal, Euclidean distances rank as cosines do, and maps side by side count alike.
+    """
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Shape: (B, C, H, W) -> (B, C, H, W)."""
         square = (latent**2).sum(dim=1, keepdim=True).mean(dim=(2, 3), keepdim=True)
         return latent * (square + LEAST_SHARE**2).rsqrt()
 

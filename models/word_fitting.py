@@ -1,29 +1,34 @@
-"""Fitting an encoder of visual words to images, in closed form: no labels, no gradient steps.
+"""Fitting an encoder of visual words to images, without labels.
 
 Data-dependent initialisation by clustering patches, as Kraehenbuehl et al. ("Data-dependent
 initializations of convolutional neural networks", ICLR 2016, arXiv 1511.06856), with the whitening
 that makes clusters of patches useful (Coates, Ng, Lee, "An analysis of single-layer networks in
-unsupervised feature learning", AISTATS 2011). The layer after the histograms then learns from pairs
-of views which differences between histograms to ignore.
+unsupervised feature learning", AISTATS 2011). What comes after the histograms of words is fitted to
+views of the images: models/view_fitting.py.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from models.augment import FITTING_JITTERS, Jitter, random_view
+from models.augment import AGREEMENT_JITTERS, FITTING_JITTERS
 from models.blocks import SideBySide
 from models.preprocess import Preprocess
 from models.recipes import WordFitting
+from models.view_fitting import (
+    BATCH,
+    Views,
+    fit_agreement,
+    fit_projection,
+    matrix_power,
+    set_values,
+)
 from models.visual_words import LEAST_CONTRAST, WordAssignment
 
-BATCH = 8
-"""Images at once: few, because maps of many words are large, and fresh memory is slow."""
 KMEANS_STEPS = 20
 """Most steps of k-means; later ones move few patches to another word."""
 
@@ -37,28 +42,41 @@ def fit_words(
     colour: str,
     seed: int,
     keep_vocabularies: bool = False,
+    until: float | None = None,
+    seen: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Give ``encoder`` the words of ``pixels`` and a layer that ignores what views change.
+    """Give ``encoder`` the words of ``pixels`` and layers that look past what views change.
 
     Args:
-        encoder: vocabularies side by side, then a convolution of kernel 1; changed.
+        encoder: vocabularies side by side, a layer without weights, and two halves side by side:
+            a convolution; and two convolutions, the first with an activation. All of kernel 1;
+            changed.
         pixels: images, uint8. Shape: (N, 3, S, S), N >= 2.
         preprocess: normalisation of the input.
         fitting: how.
         colour: what views may do to colours, one of FITTING_JITTERS.
         seed: of everything drawn.
-        keep_vocabularies: fit the last layer alone, to the words that are there.
+        keep_vocabularies: fit what comes after the words alone, to the words that are there.
+        until: ``perf_counter()`` value after which no more views are looked at than have to be.
+        seen: hears of how many images words have been counted; :func:`histograms_made` in all.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(pixels), generator=generator)[: fitting.images].sort().values
     images = pixels[chosen]
-    vocabularies, projection, *_ = encoder
+    vocabularies, _, halves = encoder
     assert isinstance(vocabularies, SideBySide)
-    assert isinstance(projection, nn.Conv2d)
+    assert isinstance(halves, SideBySide)
+    steady, agreeing = halves
+    assert isinstance(steady, nn.Sequential)
+    assert isinstance(agreeing, nn.Sequential)
     if not keep_vocabularies:
         fit_vocabularies(vocabularies, images, preprocess, fitting, generator)
-    views = Views(vocabularies, preprocess, fitting, FITTING_JITTERS[colour], generator)
-    fit_projection(projection, views.plain(images), views.difference(images), fitting)
+    views = Views(vocabularies, preprocess, fitting.view_area, generator, seen)
+    plain = views.plain(images)
+    differences = views.difference(images, FITTING_JITTERS[colour])
+    fit_projection(steady[0], plain, differences, fitting)
+    several = views.several(images, AGREEMENT_JITTERS[colour], fitting.views, until=until)
+    fit_agreement(agreeing, plain, several, differences, fitting, generator=generator)
 
 
 def fit_vocabularies(
@@ -117,22 +135,11 @@ def _fit_assignment(
     mean = patches.mean(dim=0)
     centred = patches - mean
     covariance = centred.T @ centred / len(centred)
-    whitening = _power(covariance, -0.5, shrinkage=fitting.patch_shrinkage)
+    whitening = matrix_power(covariance, -0.5, shrinkage=fitting.patch_shrinkage)
     centres = _centres(centred @ whitening, layer.words, generator)
     weight = layer.sharpness * centres @ whitening
     bias = -(weight @ mean) - layer.sharpness * (centres**2).sum(dim=1) / 2
-    _set(assignment.match, weight, bias)
-
-
-def _power(covariance: Tensor, exponent: float, *, shrinkage: float) -> Tensor:
-    """``covariance`` with a share of its mean variance added everywhere, to a power.
-
-    Symmetric, so that directions stay in place. Shape: (D, D) -> (D, D).
-    """
-    values, vectors = torch.linalg.eigh(covariance.double())
-    values = values.clamp(min=0) + shrinkage * values.mean().clamp(min=1e-12)
-    power: Tensor = vectors * values**exponent @ vectors.T
-    return power.float()
+    set_values(assignment.match, weight, bias)
 
 
 def _centres(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -153,72 +160,3 @@ def _centres(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans.fit(rows.numpy())
     return torch.from_numpy(kmeans.cluster_centers_).float()
-
-
-@dataclass(frozen=True, slots=True)
-class Views:
-    """Histograms of images and of views of them: means over the cells.
-
-    Attributes:
-        vocabularies: normalised images to histograms (B, K, H, W).
-        preprocess: normalisation of the input.
-        fitting: what a view shows.
-        jitter: what a view may do to colours.
-        generator: of the views.
-    """
-
-    vocabularies: SideBySide
-    preprocess: Preprocess
-    fitting: WordFitting
-    jitter: Jitter
-    generator: torch.Generator
-
-    def plain(self, images: Tensor) -> Tensor:
-        """Of the images as they are: uint8 (N, 3, S, S) -> (N, K)."""
-        return self._histograms(images, lambda batch: batch)
-
-    def difference(self, images: Tensor) -> Tensor:
-        """Of two views of each image, one minus the other: uint8 (N, 3, S, S) -> (N, K)."""
-
-        def view(batch: Tensor) -> Tensor:
-            area = self.fitting.view_area
-            return random_view(batch, self.jitter, self.generator, least_area=area)
-
-        return self._histograms(images, view) - self._histograms(images, view)
-
-    @torch.no_grad()
-    def _histograms(self, images: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-        rows = []
-        for batch in torch.split(images, BATCH):
-            changed = self.preprocess.standardize(change(self.preprocess.unit(batch)))
-            laid = changed.contiguous(memory_format=torch.channels_last)
-            rows.append(self.vocabularies(laid).mean(dim=(2, 3)))
-        return torch.cat(rows)
-
-
-def fit_projection(
-    projection: nn.Conv2d, plain: Tensor, differences: Tensor, fitting: WordFitting
-) -> None:
-    """What views of one image differ in counts less; then the strongest directions are kept.
-
-    Args:
-        projection: kernel 1, from K words to at most K channels; changed.
-        plain: histograms of images. Shape: (N, K).
-        differences: of the histograms of two views of each image. Shape: (N, K).
-        fitting: how much less.
-    """
-    within = differences.T @ differences / len(differences)
-    weaken = _power(within, -fitting.view_exponent, shrinkage=fitting.view_shrinkage)
-    mean = plain.mean(dim=0)
-    centred = (plain - mean) @ weaken
-    directions = torch.linalg.eigh((centred.T @ centred).double()).eigenvectors.flip(1).float()
-    weight = (weaken @ directions[:, : projection.out_channels]).T
-    _set(projection, weight, -(weight @ mean))
-
-
-@torch.no_grad()
-def _set(layer: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
-    """Replace the values of ``layer``."""
-    assert layer.bias is not None
-    layer.weight.copy_(weight.view_as(layer.weight))
-    layer.bias.copy_(bias)

@@ -15,21 +15,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from indexer.settings import Settings, calm_threads
 from indexer.study_results import Row
 from indexer.types import Distance
-from models.architectures.model7 import LOCAL
+from models.architectures.model7 import HALF, LOCAL, halves
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
-from models.recipes import RECIPES, WordFitting
+from models.recipes import COLOURS, RECIPES, WordFitting
 from scripts.studies.embedding_page import page
 from scripts.studies.judging import judge, judged_baselines
 from scripts.studies.results import DOCS, RESULTS, machine_facts, read_json, write_json
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from indexer.types import Vector
     from models.sources import Source
@@ -41,6 +41,9 @@ VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coa
 ALL = frozenset(range(len(VOCABULARIES)))
 
 
+Halves = Literal["both", "first", "second"]
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What comes after the histograms, and which of them are kept.
@@ -48,8 +51,9 @@ class Variant:
     Attributes:
         name: for the table.
         branches: indices of the vocabularies that are kept.
-        fitting, colour: of the layer that learns from views.
+        fitting, colour: of the layers that learn from views.
         local: of GlobalContext.
+        halves: which halves of the latent are kept.
         expand: nearest neighbours that are averaged into every vector (alpha-weighted expansion,
             Radenovic, Tolias, Chum, TPAMI 2019, section 5.3), 0 for none.
         pairs: what is judged.
@@ -60,6 +64,7 @@ class Variant:
     fitting: WordFitting = FITTING
     colour: str = "keep"
     local: float = LOCAL
+    halves: Halves = "both"
     expand: int = 0
     pairs: tuple[tuple[Pooling, Distance], ...] = ((Pooling.FLATTEN, Distance.COSINE),)
 
@@ -68,14 +73,22 @@ def variants() -> Iterator[Variant]:
     """The whole, each part removed, each vocabulary alone."""
     further = ((Pooling.AVERAGE, Distance.COSINE), (Pooling.GEM, Distance.COSINE))
     standard = tuple((pooling, distance) for pooling in STANDARD for distance in Distance)
+    unfitted = replace(FITTING, view_exponent=0.0)
     yield Variant("as it is", pairs=standard + further)
     for index, name in enumerate(VOCABULARIES):
         yield Variant(f"without {name}", branches=ALL - {index})
     for index, name in enumerate(VOCABULARIES):
         yield Variant(f"{name} alone", branches=frozenset({index}))
-    yield Variant("views left out", fitting=replace(FITTING, view_exponent=0.0))
-    yield Variant("views at full strength", fitting=replace(FITTING, view_exponent=0.5))
+    yield Variant("the closed-form half alone", halves="first")
+    yield Variant("the trained half alone", halves="second")
+    yield Variant("neither, views left out", fitting=unfitted, halves="first")
+    yield Variant("two views of each image", fitting=replace(FITTING, views=2))
+    yield Variant("six views of each image", fitting=replace(FITTING, views=6))
+    yield Variant("50 passes over the views", fitting=replace(FITTING, view_epochs=50))
+    yield Variant("temperature 0.2", fitting=replace(FITTING, view_temperature=0.2))
+    yield Variant("temperature 1", fitting=replace(FITTING, view_temperature=1.0))
     yield Variant("views keep hue", colour="strict")
+    yield Variant("views change hue more", colour="strong")
     yield Variant("views of any hue (--colour ignore)", colour="ignore")
     yield Variant("cells on their own", local=1.0)
     yield Variant("cells all alike", local=0.0)
@@ -97,19 +110,32 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """Histograms of views.
+
+    Attributes:
+        differences: of two views of each image, for the first half. Shape: (M, K).
+        several: of V views of each image, for the second. Shape: (M, V, K).
+    """
+
+    differences: Tensor
+    several: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Histograms:
     """What all variants of one seed share.
 
     Attributes:
         cells: of the searched images, half precision. Shape: (N, K, H, W).
         plain: of the images that were fitted to. Shape: (M, K).
-        differences: of two views of those, by what views may do to colours. Shape: (M, K).
+        views: by what they may do to colours.
         channels: first and last channel of each vocabulary.
     """
 
     cells: Tensor
     plain: Tensor
-    differences: Mapping[str, Tensor]
+    views: Mapping[str, Seen]
     channels: tuple[range, ...] = field(default=())
 
 
@@ -122,12 +148,13 @@ def histograms(
     """
     import torch
 
-    from models.augment import FITTING_JITTERS, JITTERS
+    from models.augment import AGREEMENT_JITTERS, FITTING_JITTERS, JITTERS
     from models.blocks import SideBySide
     from models.initialisation import new_model
     from models.preprocess import Preprocess
+    from models.view_fitting import Views
     from models.visual_words import WordAssignment
-    from models.word_fitting import Views, fit_vocabularies
+    from models.word_fitting import fit_vocabularies
 
     preprocess = Preprocess(image_size, RECIPE.mean, RECIPE.std)
     vocabularies = new_model(ARCH, RECIPE, seed=seed).encoder[0]
@@ -135,10 +162,15 @@ def histograms(
     generator = torch.Generator().manual_seed(seed)
     images = fitted[torch.randperm(len(fitted), generator=generator)[: FITTING.images]]
     fit_vocabularies(vocabularies, images, preprocess, FITTING, generator)
-    jitters = {**FITTING_JITTERS, "strict": JITTERS["keep"]}
+    strict, strong = JITTERS["keep"], FITTING_JITTERS["keep"]
+    jitters = {name: (FITTING_JITTERS[name], AGREEMENT_JITTERS[name]) for name in COLOURS}
+    jitters |= {"strict": (strict, strict), "strong": (strong, strong)}
+    looking = Views(vocabularies, preprocess, FITTING.view_area, generator)
     views = {
-        colour: Views(vocabularies, preprocess, FITTING, jitter, generator)
-        for colour, jitter in jitters.items()
+        colour: Seen(
+            looking.difference(images, first), looking.several(images, second, FITTING.views)
+        )
+        for colour, (first, second) in jitters.items()
         if colour in colours
     }
     cells = []
@@ -154,34 +186,55 @@ def histograms(
     starts = [sum(words[:index]) for index in range(len(words))]
     return Histograms(
         torch.cat(cells),
-        views["keep"].plain(images),
-        {colour: each.difference(images) for colour, each in views.items()},
+        looking.plain(images),
+        views,
         tuple(range(start, start + count) for start, count in zip(starts, words, strict=True)),
     )
 
 
-def vectors(seen: Histograms, variant: Variant) -> dict[Pooling, Vector]:
+def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, Vector]:
     """What ``variant`` makes of the searched images, for each of its poolings."""
     import torch
-    from torch import nn
-
-    from models.visual_words import ContextNorm
-    from models.word_fitting import fit_projection
 
     kept = [channel for index in sorted(variant.branches) for channel in seen.channels[index]]
-    projection = nn.Conv2d(len(kept), min(512, len(kept)), 1)
-    differences = seen.differences[variant.colour][:, kept]
-    fit_projection(projection, seen.plain[:, kept], differences, variant.fitting)
-    context = ContextNorm(variant.local)
+    after = after_words(seen, variant, kept, seed=seed)
     poolings = {pooling for pooling, _ in variant.pairs}
     rows: dict[Pooling, list[Tensor]] = {pooling: [] for pooling in poolings}
     with torch.inference_mode():
         for batch in torch.split(seen.cells, 256):
-            latent = context(projection(batch[:, kept].float()))
+            latent = after(batch[:, kept].float())
             for pooling in poolings:
                 rows[pooling].append(pooling.apply(latent))
     pooled = {pooling: torch.cat(parts) for pooling, parts in rows.items()}
     return {name: expanded(each, variant.expand).numpy() for name, each in pooled.items()}
+
+
+def after_words(
+    seen: Histograms, variant: Variant, kept: Sequence[int], *, seed: int
+) -> nn.Sequential:
+    """What comes after the histograms, as in model7, fitted to the ``kept`` channels."""
+    import torch
+    from torch import nn
+
+    from models.blocks import SideBySide
+    from models.layers import build_layers
+    from models.view_fitting import fit_agreement, fit_projection
+    from models.visual_words import TowardsMean
+
+    size = min(HALF, len(kept))
+    first, second = (build_layers(half, channels=len(kept)) for half in halves(size))
+    plain, views = seen.plain[:, kept], seen.views[variant.colour]
+    differences = views.differences[:, kept]
+    fitted = []
+    if variant.halves != "second":
+        fit_projection(first[0], plain, differences, variant.fitting)
+        fitted.append(first)
+    if variant.halves != "first":
+        several = views.several[:, : variant.fitting.views, kept]
+        generator = torch.Generator().manual_seed(seed)
+        fit_agreement(second, plain, several, differences, variant.fitting, generator=generator)
+        fitted.append(second)
+    return nn.Sequential(TowardsMean(variant.local), SideBySide(fitted))
 
 
 def expanded(vectors: Tensor, count: int, *, alpha: float = 3.0) -> Tensor:
@@ -230,7 +283,7 @@ def measure(arguments: argparse.Namespace) -> Row:
         colours = {variant.colour for variant in chosen}
         seen = histograms(searched, fitted, arguments.image_size, colours=colours, seed=seed)
         for variant in chosen:
-            found = vectors(seen, variant)
+            found = vectors(seen, variant, seed=seed)
             for pooling, distance in variant.pairs:
                 figures = judge(found[pooling], labels, distance)
                 rows.append(row(variant.name, pooling, distance, figures, seed=seed))

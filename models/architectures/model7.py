@@ -2,33 +2,39 @@
 
 Vocabularies of texture (grey patches at equal contrast), of coloured texture, both at two scales,
 and of single colours look at every fourth pixel. Their histograms over cells of 32 pixels are
-brought to 512 channels by a layer that learns what views of one image have in common
-(models/word_fitting.py). How it came to be, and what each part is worth: docs/embedding.md.
+brought to 512 channels, half of them by a layer that gives less weight to what views of one image
+differ in, half by two layers that are trained to find an image's views among those of others
+(models/view_fitting.py). How it came to be, and what each part is worth: docs/embedding.md.
 """
 
 from models.declared import DeclaredArchitecture
-from models.layers import (
-    AveragePool,
-    Conv,
-    Deconv,
-    GlobalContext,
-    Layer,
-    LocalHistogram,
-    Parallel,
-    VisualWords,
-)
+from models.layers import AveragePool, Conv, Deconv, Layer, Parallel
 from models.registry import register
+from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualWords
 
 STRIDE = 4
 CELL = 32
 LOCAL = 0.3
 """Share of a cell's own difference that stays; docs/embedding.md has 0 and 1 beside it."""
+HALF = 256
+"""Channels of each half of the latent."""
 
 
 def histogram(words: VisualWords, *, shrink: int = 1) -> tuple[Layer, ...]:
     """``words`` on the image at 1 / ``shrink`` of its size, counted in cells of CELL pixels."""
     smaller = (AveragePool(shrink),) if shrink > 1 else ()
     return (*smaller, words, LocalHistogram(CELL // (words.stride * shrink)))
+
+
+def channels(count: int, *, rectified: bool = False) -> Conv:
+    """``count`` mixtures of the channels of each cell."""
+    return Conv(count, kernel=1, padding=0, activation="relu" if rectified else "none")
+
+
+def halves(size: int) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """What is fitted in closed form, and what is trained: ``size`` channels each."""
+    trained = channels(2 * size, rectified=True), channels(size), OneLength()
+    return (channels(size), OneLength()), trained
 
 
 model7 = register(
@@ -45,8 +51,8 @@ model7 = register(
                     histogram(VisualWords(128, 5, 2, equalise=True, sharpness=2.0), shrink=2),
                 )
             ),
-            Conv(512, kernel=1, padding=0, activation="none"),
             GlobalContext(LOCAL),
+            Parallel(halves(HALF)),
         ),
         decoder=(
             Deconv(128),

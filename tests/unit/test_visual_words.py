@@ -9,13 +9,10 @@ from models.layers import (
     Activation,
     AveragePool,
     Conv,
-    GlobalContext,
     Layer,
-    LocalHistogram,
     MaxPool,
     Parallel,
     Shape,
-    VisualWords,
     build_layers,
     count_macs,
     count_parameters,
@@ -24,10 +21,12 @@ from models.layers import (
 from models.visual_words import (
     LEAST_CONTRAST,
     LEAST_SHARE,
-    ContextNorm,
     HellingerHistogram,
+    TowardsMean,
+    UnitLength,
     WordAssignment,
 )
+from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualWords
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
@@ -126,6 +125,7 @@ DECLARED: dict[str, tuple[tuple[Layer, ...], Shape]] = {
     "pool": ((AveragePool(3),), (5, 11, 9)),
     "histograms": ((VisualWords(6, 5, 2), LocalHistogram(4)), (3, 37, 40)),
     "context": ((GlobalContext(0.3),), (4, 5, 6)),
+    "one length": ((OneLength(),), (4, 5, 6)),
     "side by side": (
         (
             AveragePool(2),
@@ -225,33 +225,32 @@ def test_words_that_are_not_there_leave_a_gradient() -> None:
 
 
 @pytest.mark.parametrize("local", [0.0, 0.3, 1.0])
-def test_context_norm_equals_the_definition(local: float) -> None:
+def test_cells_keep_a_share_of_their_difference_from_the_mean(local: float) -> None:
     latents = drawn(2, 4, 3, 2)
-    for latent, normed in zip(latents, ContextNorm(local)(latents), strict=True):
+    for latent, moved in zip(latents, TowardsMean(local)(latents), strict=True):
         cells = latent.flatten(1).T  # (cells, channels)
         mean = cells.mean(dim=0)
-        drawn_in = torch.stack([mean + local * (cell - mean) for cell in cells])
-        length = (sum((cell**2).sum() for cell in drawn_in) / len(cells)) ** 0.5
-        assert torch.allclose(normed.flatten(1).T, drawn_in / length, atol=1e-5)
-        assert (normed**2).sum(dim=0).mean().item() == pytest.approx(1, abs=1e-5)
+        expected = torch.stack([mean + local * (cell - mean) for cell in cells])
+        assert torch.allclose(moved.flatten(1).T, expected, atol=1e-6)
 
 
-def test_the_local_share_decides_how_much_cells_differ() -> None:
-    latents = drawn(2, 4, 3, 3) + 1
-    together = ContextNorm(0.0)(latents)
-    assert torch.allclose(together, together[:, :, :1, :1].expand_as(together), atol=1e-6)
-    apart = ContextNorm(1.0)(latents)
-    scale = apart / latents  # one number per image: differences are kept
-    assert torch.allclose(scale, scale[:, :1, :1, :1].expand_as(scale), rtol=1e-4)
+def test_one_length_is_that_of_the_cells_root_mean_square() -> None:
+    latents = drawn(2, 4, 3, 2)
+    for latent, even in zip(latents, UnitLength()(latents), strict=True):
+        cells = latent.flatten(1).T
+        length = (sum((cell**2).sum() for cell in cells) / len(cells)) ** 0.5
+        assert torch.allclose(even, latent / length, atol=1e-5)
 
 
-def test_euclidean_and_cosine_order_agree_after_context_norm() -> None:
+def test_euclidean_and_cosine_order_agree_for_maps_of_one_length() -> None:
     sizes = torch.linspace(0.1, 10, 12).view(-1, 1, 1, 1)
-    rows = ContextNorm(0.4)(sizes * drawn(12, 5, 2, 2)).flatten(1)
+    rows = UnitLength()(sizes * drawn(12, 5, 2, 2)).flatten(1)
     euclidean = torch.cdist(rows, rows)
     cosine = torch.cosine_similarity(rows.unsqueeze(1), rows.unsqueeze(0), dim=2)
     assert torch.equal(euclidean.argsort(dim=1)[:, 1:], (-cosine).argsort(dim=1)[:, 1:])
 
 
 def test_an_empty_map_stays_empty() -> None:
-    assert torch.equal(ContextNorm(0.3)(torch.zeros(1, 3, 2, 2)), torch.zeros(1, 3, 2, 2))
+    empty = torch.zeros(1, 3, 2, 2)
+    assert torch.equal(TowardsMean(0.3)(empty), empty)
+    assert torch.equal(UnitLength()(empty), empty)

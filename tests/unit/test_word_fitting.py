@@ -12,25 +12,30 @@ from models import word_fitting
 from models.augment import FITTING_JITTERS, Jitter
 from models.blocks import SideBySide
 from models.initialisation import new_model
-from models.layers import (
-    AveragePool,
-    Conv,
-    GlobalContext,
-    Layer,
-    LocalHistogram,
-    Parallel,
-    VisualWords,
-    build_layers,
-)
+from models.layers import Activation, AveragePool, Conv, Layer, Parallel, build_layers
 from models.preprocess import Preprocess
 from models.recipes import COLOURS, RECIPES, WordFitting
 from models.registry import create_model, list_models
+from models.view_fitting import (
+    LEAST_VIEWS,
+    Views,
+    fit_agreement,
+    fit_projection,
+    histograms_made,
+)
 from models.visual_words import LEAST_CONTRAST, WordAssignment, has_words
-from models.word_fitting import Views, fit_projection, fit_vocabularies, fit_words
+from models.word_fitting import fit_vocabularies, fit_words
+from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualWords
 
 SIDE = 32
 PREPROCESS = Preprocess(SIDE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-FITTING = WordFitting(patches=1_500)
+FITTING = WordFitting(patches=1_500, view_epochs=20)
+
+
+def mixture(channels: int, activation: Activation = "none") -> Conv:
+    return Conv(channels, kernel=1, padding=0, activation=activation)
+
+
 SMALL: tuple[Layer, ...] = (
     Parallel(
         (
@@ -43,8 +48,8 @@ SMALL: tuple[Layer, ...] = (
             ),
         )
     ),
-    Conv(12, kernel=1, padding=0, activation="none"),
     GlobalContext(0.3),
+    Parallel(((mixture(6), OneLength()), (mixture(12, "relu"), mixture(6), OneLength()))),
 )
 
 
@@ -213,12 +218,15 @@ def test_the_weights_that_were_there_do_not_matter() -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_colours_that_views_change_decide_the_projection_and_not_the_words() -> None:
+def test_colours_that_views_change_decide_what_comes_after_the_words_and_not_the_words() -> None:
     pixels = noise(10)
     kept, ignored = (fitted(pixels, colour=colour) for colour in COLOURS)
     for name, value in kept[0].state_dict().items():
         assert torch.equal(value, ignored[0].state_dict()[name])
-    assert not torch.allclose(kept[1].weight, ignored[1].weight, rtol=0.05)
+    after = kept[2].state_dict()
+    assert len(after) == 6
+    for name, value in ignored[2].state_dict().items():
+        assert not torch.allclose(value, after[name], rtol=0.01)
 
 
 def test_ignored_colours_move_an_image_less_than_kept_ones() -> None:
@@ -251,15 +259,18 @@ def test_no_more_images_are_looked_at_than_the_fitting_says(
     assert chosen != [0, 1, 2, 3, 4]
 
 
-def views_of(vocabularies: nn.Module, jitter: Jitter) -> Views:
+def views_of(vocabularies: nn.Module) -> Views:
     assert isinstance(vocabularies, SideBySide)
-    return Views(vocabularies, PREPROCESS, FITTING, jitter, generator())
+    return Views(vocabularies, PREPROCESS, FITTING.view_area, generator())
+
+
+STILL = Jitter(brightness=0, contrast=0, saturation=0)
 
 
 def test_plain_histograms_are_means_over_the_cells() -> None:
     pixels = noise(11)  # more than a batch
     vocabularies = fitted(pixels)[0]
-    rows = views_of(vocabularies, FITTING_JITTERS["keep"]).plain(pixels)
+    rows = views_of(vocabularies).plain(pixels)
     for image, row in zip(pixels, rows, strict=True):
         cells = vocabularies(PREPROCESS.normalize(image.unsqueeze(0)))[0].flatten(1)
         assert torch.allclose(row, sum(cells.T) / cells.shape[1], atol=1e-5)
@@ -269,12 +280,91 @@ def test_views_of_one_image_differ_in_what_views_change_and_other_images_do_not_
     vocabularies = fitted(noise(10))[0]
     colours = torch.randint(256, (11, 3), generator=generator()).tolist()  # more than a batch
     pixels = plain_images(*map(tuple, colours))  # no part of them looks otherwise
-    still = views_of(vocabularies, Jitter(brightness=0, contrast=0, saturation=0))
-    assert torch.pdist(still.plain(pixels)).min() > 0.01
-    assert torch.allclose(still.difference(pixels), torch.zeros(11, 30), atol=1e-4)
-    tinted = views_of(vocabularies, FITTING_JITTERS["ignore"]).difference(pixels)
+    views = views_of(vocabularies)
+    assert torch.pdist(views.plain(pixels)).min() > 0.01
+    assert torch.allclose(views.difference(pixels, STILL), torch.zeros(11, 30), atol=1e-4)
+    tinted = views.difference(pixels, FITTING_JITTERS["ignore"])
     of_colours = slice(12, 20)
     assert tinted[:, of_colours].norm(dim=1).median() > 0.5
+
+
+def test_several_views_are_of_the_image_in_their_row_and_each_is_another() -> None:
+    vocabularies = fitted(noise(10))[0]
+    views = views_of(vocabularies)
+    colours = torch.randint(256, (11, 3), generator=generator()).tolist()
+    plain = plain_images(*map(tuple, colours))
+    still = views.several(plain, STILL, 3)
+    assert still.shape == (11, 3, 30)
+    assert torch.allclose(
+        still.float(), views.plain(plain).unsqueeze(1).expand(-1, 3, -1), atol=1e-2
+    )
+    differing = views.several(noise(2), STILL, 3).float()  # of other parts
+    assert min(torch.pdist(each).min() for each in differing) > 0.01
+
+
+@pytest.mark.parametrize(("until", "count"), [(None, 5), (float("inf"), 5), (0.0, LEAST_VIEWS)])
+def test_when_time_is_up_there_are_as_many_views_as_there_have_to_be(
+    until: float | None, count: int
+) -> None:
+    views = views_of(fitted(noise(3))[0])
+    assert views.several(noise(3), STILL, 5, until=until).shape[1] == count
+
+
+@pytest.mark.parametrize("images", [2, 9, 40])
+def test_histograms_are_told_as_they_are_made_and_their_number_is_known_before(images: int) -> None:
+    told: list[int] = []
+    encoder = build_layers(SMALL, channels=3).requires_grad_(False)
+    fitting = replace(FITTING, images=30, views=4)
+    fit_words(encoder, noise(images), PREPROCESS, fitting, colour="keep", seed=0, seen=told.append)
+    assert len(told) > 1
+    assert sum(told) == histograms_made(images, fitting)
+
+
+def kinds_of_views(seed: int, images: int = 60) -> tuple[Tensor, Tensor, Tensor]:
+    """Made-up histograms whose sign says which image it is: views turn it, all values at once.
+
+    Returns:
+        plain (N, 8), views (N, 6, 8), differences (N, 8).
+    """
+    random = generator(seed)
+    plain = torch.randn(images, 8, generator=random)
+    signs = torch.randint(2, (images, 8, 1), generator=random) * 2.0 - 1
+    views = signs * plain.unsqueeze(1) + 0.1 * torch.randn(images, 8, 8, generator=random)
+    return plain, views[:, :6], views[:, 6] - views[:, 7]
+
+
+def partner_found(rows: Tensor) -> float:
+    """Share of first views whose nearest second view is of the same image. Shape: (N, 2, D)."""
+    first, second = nn.functional.normalize(rows, dim=2).unbind(dim=1)
+    return ((first @ second.T).argmax(dim=1) == torch.arange(len(rows))).float().mean().item()
+
+
+def agreement(width: int = 64, size: int = 16) -> nn.Sequential:
+    layers = (mixture(width, "relu"), mixture(size), OneLength())
+    return build_layers(layers, channels=8).requires_grad_(False)
+
+
+def test_agreeing_layers_find_views_that_no_linear_layer_can() -> None:
+    plain, views, differences = kinds_of_views(0, images=400)
+    _, unseen, _ = kinds_of_views(1)
+    layers = agreement()
+    fitting = replace(FITTING, view_epochs=150)
+    fit_agreement(layers, plain, views, differences, fitting, generator=generator())
+    found = layers(unseen[:, :2].flatten(0, 1).view(-1, 8, 1, 1)).view(60, 2, -1)
+    assert partner_found(unseen[:, :2]) < 0.6  # half of the pairs have opposite signs
+    assert partner_found(found) > 0.85
+
+
+def test_agreement_does_not_depend_on_the_weights_before_nor_on_the_global_seed() -> None:
+    results = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        layers = agreement()
+        before = torch.get_rng_state()
+        fit_agreement(layers, *kinds_of_views(0), FITTING, generator=generator())
+        assert torch.equal(torch.get_rng_state(), before)
+        results.append(layers.state_dict())
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
 
 
 def projection_of(
