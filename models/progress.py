@@ -35,7 +35,8 @@ class Progress:
         phase: what is being done: ``unpacking``, ``reading``, ``words`` (fitting visual words),
             ``training``, ``whitening``; of a sync ``comparing``, ``encoding`` (in a dry run
             ``checking``), ``publishing``.
-        done, total: images of this phase; a total of 0 where there is nothing to count.
+        done, total: images of this phase, seen again counted again; a total of 0 where there is
+            nothing to count.
         per_second: images of this phase per second, its pauses included; None before the first.
         remaining_seconds: until the end of the phase, at that speed; None when not known.
         epoch, epochs: the one under way, from 1, and how many there will be; 0 outside training.

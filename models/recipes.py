@@ -171,7 +171,7 @@ class TrainSettings:
         weights: what the encoder starts from: ``none`` (random), a checkpoint folder, ``default``
             for the one that comes with the program, and for ``torchvision:NAME`` also ``imagenet``
             or a file with a state dict; the architecture's default when None. Visual words are
-            then taken over, and only the layer after them is fitted to the images.
+            then taken over, and only the layers after them are fitted to the images.
     """
 
     arch: str = "model6"

@@ -11,89 +11,24 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from indexer.settings import Settings, calm_threads
 from indexer.study_results import Row
 from indexer.types import Distance
-from models.architectures.model7 import HALF, LOCAL, halves
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
-from models.recipes import COLOURS, RECIPES, WordFitting
 from scripts.studies.embedding_page import page
+from scripts.studies.embedding_variants import ARCH, RECIPE, histograms, variants, vectors
 from scripts.studies.judging import judge, judged_baselines
 from scripts.studies.results import DOCS, RESULTS, machine_facts, read_json, write_json
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from indexer.types import Vector
     from models.sources import Source
-
-ARCH, RECIPE = "model7", RECIPES["retrieval"]
-FITTING = WordFitting()
-VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coarse colour texture")
-"""Names of model7's branches, in their order."""
-ALL = frozenset(range(len(VOCABULARIES)))
-
-
-Halves = Literal["both", "first", "second"]
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """What comes after the histograms, and which of them are kept.
-
-    Attributes:
-        name: for the table.
-        branches: indices of the vocabularies that are kept.
-        fitting, colour: of the layers that learn from views.
-        local: of GlobalContext.
-        halves: which halves of the latent are kept.
-        expand: nearest neighbours that are averaged into every vector (alpha-weighted expansion,
-            Radenovic, Tolias, Chum, TPAMI 2019, section 5.3), 0 for none.
-        pairs: what is judged.
-    """
-
-    name: str
-    branches: frozenset[int] = ALL
-    fitting: WordFitting = FITTING
-    colour: str = "keep"
-    local: float = LOCAL
-    halves: Halves = "both"
-    expand: int = 0
-    pairs: tuple[tuple[Pooling, Distance], ...] = ((Pooling.FLATTEN, Distance.COSINE),)
-
-
-def variants() -> Iterator[Variant]:
-    """The whole, each part removed, each vocabulary alone."""
-    further = ((Pooling.AVERAGE, Distance.COSINE), (Pooling.GEM, Distance.COSINE))
-    standard = tuple((pooling, distance) for pooling in STANDARD for distance in Distance)
-    unfitted = replace(FITTING, view_exponent=0.0)
-    yield Variant("as it is", pairs=standard + further)
-    for index, name in enumerate(VOCABULARIES):
-        yield Variant(f"without {name}", branches=ALL - {index})
-    for index, name in enumerate(VOCABULARIES):
-        yield Variant(f"{name} alone", branches=frozenset({index}))
-    yield Variant("the closed-form half alone", halves="first")
-    yield Variant("the trained half alone", halves="second")
-    yield Variant("neither, views left out", fitting=unfitted, halves="first")
-    yield Variant("two views of each image", fitting=replace(FITTING, views=2))
-    yield Variant("six views of each image", fitting=replace(FITTING, views=6))
-    yield Variant("50 passes over the views", fitting=replace(FITTING, view_epochs=50))
-    yield Variant("temperature 0.2", fitting=replace(FITTING, view_temperature=0.2))
-    yield Variant("temperature 1", fitting=replace(FITTING, view_temperature=1.0))
-    yield Variant("views keep hue", colour="strict")
-    yield Variant("views change hue more", colour="strong")
-    yield Variant("views of any hue (--colour ignore)", colour="ignore")
-    yield Variant("cells on their own", local=1.0)
-    yield Variant("cells all alike", local=0.0)
-    for count in (3, 6):
-        yield Variant(f"expanded by {count} neighbours", expand=count)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -107,150 +42,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--default-checkpoint", action="store_true", help="judge that instead")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where archives are unpacked")
     return parser.parse_args(argv)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Histograms of views.
-
-    Attributes:
-        differences: of two views of each image, for the first half. Shape: (M, K).
-        several: of V views of each image, for the second. Shape: (M, V, K).
-    """
-
-    differences: Tensor
-    several: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Histograms:
-    """What all variants of one seed share.
-
-    Attributes:
-        cells: of the searched images, half precision. Shape: (N, K, H, W).
-        plain: of the images that were fitted to. Shape: (M, K).
-        views: by what they may do to colours.
-        channels: first and last channel of each vocabulary.
-    """
-
-    cells: Tensor
-    plain: Tensor
-    views: Mapping[str, Seen]
-    channels: tuple[range, ...] = field(default=())
-
-
-def histograms(
-    searched: Tensor, fitted: Tensor, image_size: int, *, colours: AbstractSet[str], seed: int
-) -> Histograms:
-    """Fit the words and look at everything once: uint8 images (N, 3, S, S) each.
-
-    Views are compared for ``colours`` only.
-    """
-    import torch
-
-    from models.augment import AGREEMENT_JITTERS, FITTING_JITTERS, JITTERS
-    from models.blocks import SideBySide
-    from models.initialisation import new_model
-    from models.preprocess import Preprocess
-    from models.view_fitting import Views
-    from models.visual_words import WordAssignment
-    from models.word_fitting import fit_vocabularies
-
-    preprocess = Preprocess(image_size, RECIPE.mean, RECIPE.std)
-    vocabularies = new_model(ARCH, RECIPE, seed=seed).encoder[0]
-    assert isinstance(vocabularies, SideBySide)
-    generator = torch.Generator().manual_seed(seed)
-    images = fitted[torch.randperm(len(fitted), generator=generator)[: FITTING.images]]
-    fit_vocabularies(vocabularies, images, preprocess, FITTING, generator)
-    strict, strong = JITTERS["keep"], FITTING_JITTERS["keep"]
-    jitters = {name: (FITTING_JITTERS[name], AGREEMENT_JITTERS[name]) for name in COLOURS}
-    jitters |= {"strict": (strict, strict), "strong": (strong, strong)}
-    looking = Views(vocabularies, preprocess, FITTING.view_area, generator)
-    views = {
-        colour: Seen(
-            looking.difference(images, first), looking.several(images, second, FITTING.views)
-        )
-        for colour, (first, second) in jitters.items()
-        if colour in colours
-    }
-    cells = []
-    with torch.inference_mode():
-        for batch in torch.split(searched, 8):
-            laid = preprocess.normalize(batch).contiguous(memory_format=torch.channels_last)
-            cells.append(vocabularies(laid).half().contiguous())
-    words = [
-        module.layer.words
-        for module in vocabularies.modules()
-        if isinstance(module, WordAssignment)
-    ]
-    starts = [sum(words[:index]) for index in range(len(words))]
-    return Histograms(
-        torch.cat(cells),
-        looking.plain(images),
-        views,
-        tuple(range(start, start + count) for start, count in zip(starts, words, strict=True)),
-    )
-
-
-def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, Vector]:
-    """What ``variant`` makes of the searched images, for each of its poolings."""
-    import torch
-
-    kept = [channel for index in sorted(variant.branches) for channel in seen.channels[index]]
-    after = after_words(seen, variant, kept, seed=seed)
-    poolings = {pooling for pooling, _ in variant.pairs}
-    rows: dict[Pooling, list[Tensor]] = {pooling: [] for pooling in poolings}
-    with torch.inference_mode():
-        for batch in torch.split(seen.cells, 256):
-            latent = after(batch[:, kept].float())
-            for pooling in poolings:
-                rows[pooling].append(pooling.apply(latent))
-    pooled = {pooling: torch.cat(parts) for pooling, parts in rows.items()}
-    return {name: expanded(each, variant.expand).numpy() for name, each in pooled.items()}
-
-
-def after_words(
-    seen: Histograms, variant: Variant, kept: Sequence[int], *, seed: int
-) -> nn.Sequential:
-    """What comes after the histograms, as in model7, fitted to the ``kept`` channels."""
-    import torch
-    from torch import nn
-
-    from models.blocks import SideBySide
-    from models.layers import build_layers
-    from models.view_fitting import fit_agreement, fit_projection
-    from models.visual_words import TowardsMean
-
-    size = min(HALF, len(kept))
-    first, second = (build_layers(half, channels=len(kept)) for half in halves(size))
-    plain, views = seen.plain[:, kept], seen.views[variant.colour]
-    differences = views.differences[:, kept]
-    fitted = []
-    if variant.halves != "second":
-        fit_projection(first[0], plain, differences, variant.fitting)
-        fitted.append(first)
-    if variant.halves != "first":
-        several = views.several[:, : variant.fitting.views, kept]
-        generator = torch.Generator().manual_seed(seed)
-        fit_agreement(second, plain, several, differences, variant.fitting, generator=generator)
-        fitted.append(second)
-    return nn.Sequential(TowardsMean(variant.local), SideBySide(fitted))
-
-
-def expanded(vectors: Tensor, count: int, *, alpha: float = 3.0) -> Tensor:
-    """Every vector averaged with its nearest ones, weighted by their cosine to the power alpha."""
-    import torch
-    import torch.nn.functional as F
-
-    if not count:
-        return vectors
-    unit = F.normalize(vectors, dim=1)
-    rows = []
-    for block in torch.split(unit, 256):
-        near = (block @ unit.T).topk(count + 1, dim=1)
-        weights = near.values.clamp(min=0) ** alpha
-        rows.append((unit[near.indices] * weights[:, :, None]).sum(dim=1))
-    return torch.cat(rows)
 
 
 def row(

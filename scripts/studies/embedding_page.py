@@ -14,18 +14,19 @@ INTRODUCTION = """\
 
 Written by `scripts/embedding_study.py` from `docs/results/embedding-*.json`; edit those, not this.
 
-model7 ("visual words") describes an image by local histograms of small patches. Its words are the
-k-means centres of whitened patches; the layer after the histograms gives less weight to what two
-views of one image differ in; both are fitted to the images in closed form, without labels. Here
-every image is a query once, left out of its own answers, against its label. Each figure is a mean
-over seeds; ± is the standard deviation between seeds, the number in brackets half the 95 %
-bootstrap interval over queries. Baselines need no fitting, so they have one seed. "default-" sets
-are judged with the checkpoint that comes with the program, which was fitted to procedural images
-alone.
+model7 ("visual words") describes an image by local histograms of small patches, the k-means centres
+of whitened patches. Two halves of its latent are made of them, without labels: one in closed form,
+by giving less weight to what two views of one image differ in, one by two layers that are trained
+to find an image's views among those of others. Here every image is a query once, left out of its
+own answers, against its label. Each figure is a mean over seeds; ± is the standard deviation
+between seeds, the number in brackets half the 95 % bootstrap interval over queries. Baselines need
+no fitting, so they have one seed. "default-" sets are judged with the checkpoint that comes with the
+program, which was fitted to procedural images alone.
 
-The constants (sharpness of the words, strength of the views, share of the cells) were chosen by a
-person who looked at the labels of wildcats, corel5k, animals22 and artstyles7, so figures on these
-sets are favoured. cifar10-test was looked at too, at 64 pixels, but no constant was set by it.
+The constants (sharpness of the words, strength of the views, share of the cells, temperature,
+number of views and of passes) were chosen by a person who looked at the labels of wildcats,
+corel5k, animals22 and artstyles7, so figures on these sets are favoured. cifar10-test was looked at
+too, but no constant was set by it.
 """
 
 

@@ -81,7 +81,10 @@ Object.assign(window.similarity, (() => {
   const figures = (
     { phase, done, total, per_second: speed, remaining_seconds: left, epoch, epochs }) => [
     epochs && phase === "training" ? ["Epoch", `${epoch} of ${epochs}`] : null,
-    total ? [epochs ? "Pictures seen" : "Pictures", `${count(done)} of ${count(total)}`] : null,
+    total ? [
+      epochs || phase === "words" ? "Pictures seen" : "Pictures",
+      `${count(done)} of ${count(total)}`,
+    ] : null,
     speed !== null ? ["Speed", `${pace(speed)} pictures/s`] : null,
     left !== null ? ["Time left", duration(left)] : null,
   ].filter(Boolean);

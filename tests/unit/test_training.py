@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -19,11 +20,12 @@ from models.errors import CheckpointError, ImageSizeError, TrainingError, Weight
 from models.layers import Activation, Conv, Deconv, Parallel
 from models.pixels import load_pixels
 from models.pooling import Pooling
+from models.progress import ProgressFile
 from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, WordFitting
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.training import train
-from models.training_run import TrainingRun
+from models.training_run import VIEWS_SHARE, TrainingRun
 from models.training_share import split
 from models.whitening import fit_whitening
 from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualWords
@@ -170,7 +172,7 @@ import os, sys, pickle
 from pathlib import Path
 import torch
 from models.training import train
-from models.training_run import TrainingRun
+from models.training_run import VIEWS_SHARE, TrainingRun
 files, settings, out, step, threads = pickle.load(open(sys.argv[1], "rb"))
 torch.set_num_threads(threads)  # their number decides how sums are rounded
 original = TrainingRun._train_step
@@ -629,6 +631,41 @@ def test_measuring_how_long_an_epoch_takes_leaves_the_words_alone(
     train(files, replace(words, epochs=0), tmp_path / "start", progress=False)
     train(files, words, tmp_path / "hurried", time_budget=600, progress=False)
     assert same(part(tmp_path / "start", "encoder"), part(tmp_path / "hurried", "encoder"))
+
+
+def test_a_time_budget_leaves_time_for_more_than_views(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float | None] = []
+
+    def watched(*_: object, until: float | None, **__: object) -> None:
+        limits.append(until)
+
+    monkeypatch.setattr("models.training_run.fit_words", watched)
+    before = perf_counter()
+    for budget in (200.0, None):
+        train(files, words, tmp_path / str(budget), time_budget=budget, progress=False)
+    within, without = limits
+    assert without is None
+    assert within is not None
+    assert before + 200 * VIEWS_SHARE <= within <= perf_counter() + 200 * VIEWS_SHARE
+
+
+def test_how_far_the_fitting_is_is_told(
+    files: list[ImageFile], words: TrainSettings, tmp_path: Path
+) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    class Listener(ProgressFile):
+        def advance(self, images: int = 1) -> None:
+            super().advance(images)
+            look = self._look()
+            told.append((look.phase, look.done, look.total))
+
+    train(files, replace(words, epochs=0), tmp_path, progress=False, told=Listener())
+    fitting = [(done, total) for phase, done, total in told if phase == "words"]
+    assert fitting == sorted(fitting)
+    assert fitting[0][0] < fitting[-1][0] == fitting[-1][1]
 
 
 def test_model7_is_fitted_by_the_default_recipe(
