@@ -20,8 +20,8 @@ by giving less weight to what two views of one image differ in, one by two layer
 to find an image's views among those of others. Here every image is a query once, left out of its
 own answers, against its label. Each figure is a mean over seeds; ± is the standard deviation
 between seeds, the number in brackets half the 95 % bootstrap interval over queries. Baselines need
-no fitting, so they have one seed. "default-" sets are judged with the checkpoint that comes with the
-program, which was fitted to procedural images alone.
+no fitting, so they have one seed. "default-" sets are judged with the checkpoint that comes with
+the program, which was fitted to procedural images alone.
 
 The constants (sharpness of the words, strength of the views, share of the cells, temperature,
 number of views and of passes) were chosen by a person who looked at the labels of wildcats,
