@@ -34,9 +34,10 @@ from models.recipes import PRECISIONS, TrainSettings, get_recipe
 from models.reconstructions import write_sheet
 from models.registry import get_architecture
 from models.sources import ImageFile
-from models.training_run import TrainingRun, fits_words
+from models.training_run import TrainingRun
 from models.training_state import EpochRecord
 from models.training_team import Team
+from models.training_words import fits_words
 from models.whitening import Whitening, fit_whitening, sample_for_fit
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.blocks import UnallocatedParameters
 from models.checkpoint import save_checkpoint
 from models.errors import TrainingError
 from models.initialisation import new_model
@@ -23,16 +22,13 @@ from models.precision import Precision
 from models.preprocess import Preprocess
 from models.pretrained import Pretrained
 from models.progress import ProgressFile
-from models.recipes import TrainSettings, WordFitting, get_recipe
+from models.recipes import TrainSettings, get_recipe
 from models.reconstructions import SHOWN, remove_sheet, write_sheet
-from models.registry import get_architecture
 from models.schedulers import make_scheduler, step
 from models.training_share import split
 from models.training_state import EpochRecord, ResumeFile, identity
 from models.training_team import Team
-from models.view_fitting import histograms_made
-from models.visual_words import has_words
-from models.word_fitting import fit_words
+from models.training_words import fit_words_to, fits_words
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -43,18 +39,8 @@ DEAD_WARNING = 0.5
 """Share of dead latent channels from which on a warning is given after the first epoch."""
 BUDGET_RESERVE = 0.9
 """Share of a time budget that is planned for epochs; the rest is for saving."""
-VIEWS_SHARE = 0.35
-"""Share of a time budget after which no more views are looked at than have to be."""
 SHEET_SECONDS = 15.0
 """Between two sheets of reconstructions during training, at least."""
-
-
-def fits_words(settings: TrainSettings) -> bool:
-    """Whether training starts with fitting visual words to the images."""
-    if get_recipe(settings.recipe).words is None:
-        return False
-    with UnallocatedParameters():
-        return has_words(get_architecture(settings.arch).build_encoder())
 
 
 class TrainingRun:
@@ -98,7 +84,7 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             model = new_model(settings.arch, recipe, seed=settings.seed, pretrained=pretrained)
-            self._words = recipe.words if fits_words(settings) else None
+            self._words_are_fitted = fits_words(settings)
             self._keep_vocabularies = pretrained is not None
             self._objective = Objective(
                 model,
@@ -108,7 +94,7 @@ class TrainingRun:
                 colour=settings.colour,
                 precision=precision,
                 team=team,
-                fixed_encoder=self._words is not None,
+                fixed_encoder=self._words_are_fitted,
             ).to(self._device)
         self._learner: nn.Module = self._objective
         self._plan(settings.epochs)
@@ -134,37 +120,20 @@ class TrainingRun:
         Raises:
             TrainingError: there are too few images for that.
         """
-        if self._words is not None and self._team.is_first:  # the others are given them
-            self._fit_words(self._words, deadline=deadline, progress=progress)
-        self._learner = self._team.prepare(self._objective)
-
-    def _fit_words(self, fitting: WordFitting, *, deadline: float | None, progress: bool) -> None:
-        count = len(self._pixels)
-        if count < 2:
-            raise TrainingError(f"{count} readable images; fitting words needs at least 2")
-        total = histograms_made(count, fitting)
-        self._told.begin("words", total=total)
-        now = perf_counter()
-        until = None if deadline is None else now + VIEWS_SHARE * (deadline - now)
-        encoder = self._objective.model.encoder.cpu()
-        with tqdm(desc="Words", total=total, unit="image", disable=not progress) as bar:
-
-            def seen(images: int) -> None:
-                bar.update(images)
-                self._told.advance(images)
-
-            fit_words(
+        if self._words_are_fitted and self._team.is_first:  # the others are given them
+            encoder = self._objective.model.encoder.cpu()
+            fit_words_to(
                 encoder,
                 self._pixels,
                 self._preprocess,
-                fitting,
-                colour=self.settings.colour,
-                seed=self.settings.seed,
+                self.settings,
                 keep_vocabularies=self._keep_vocabularies,
-                until=until,
-                seen=seen,
+                deadline=deadline,
+                progress=progress,
+                told=self._told,
             )
-        encoder.to(self._device)
+            encoder.to(self._device)
+        self._learner = self._team.prepare(self._objective)
 
     def _plan(self, epochs: int) -> None:
         """A fresh optimizer, and a scheduler that knows how many epochs there will be."""

@@ -25,8 +25,9 @@ from models.recipes import COLOURS, LOSSES, RECIPES, SCHEDULERS, TrainSettings, 
 from models.schedulers import make_scheduler, step
 from models.sources import ImageFile
 from models.training import train
-from models.training_run import VIEWS_SHARE, TrainingRun
+from models.training_run import TrainingRun
 from models.training_share import split
+from models.training_words import VIEWS_SHARE
 from models.whitening import fit_whitening
 from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualWords
 
@@ -172,7 +173,7 @@ import os, sys, pickle
 from pathlib import Path
 import torch
 from models.training import train
-from models.training_run import VIEWS_SHARE, TrainingRun
+from models.training_run import TrainingRun
 files, settings, out, step, threads = pickle.load(open(sys.argv[1], "rb"))
 torch.set_num_threads(threads)  # their number decides how sums are rounded
 original = TrainingRun._train_step
@@ -510,7 +511,7 @@ def test_the_encoder_stays_as_fitted_while_the_decoder_learns_to_read_it(
 def test_the_studys_recipe_trains_an_encoder_of_words_like_any_other(
     files: list[ImageFile], words: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.training_run.fit_words", no_fitting)
+    monkeypatch.setattr("models.training_words.fit_words", no_fitting)
     study = replace(words, recipe="study")
     for epochs in (0, 1):
         settings = replace(study, epochs=epochs)
@@ -608,7 +609,7 @@ def test_a_resumed_training_keeps_its_words_and_ends_as_if_undisturbed(
         patch.setattr(TrainingRun, "_epoch", dying)
         with pytest.raises(KeyboardInterrupt):
             train(files, settings, tmp_path / "cut", progress=False)
-    monkeypatch.setattr("models.training_run.fit_words", no_fitting)
+    monkeypatch.setattr("models.training_words.fit_words", no_fitting)
     resumed = train(files, settings, tmp_path / "cut", resume=True, progress=False)
     assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
     timeless = [replace(record, seconds=0) for record in resumed.history]
@@ -641,7 +642,7 @@ def test_a_time_budget_leaves_time_for_more_than_views(
     def watched(*_: object, until: float | None, **__: object) -> None:
         limits.append(until)
 
-    monkeypatch.setattr("models.training_run.fit_words", watched)
+    monkeypatch.setattr("models.training_words.fit_words", watched)
     before = perf_counter()
     for budget in (200.0, None):
         train(files, words, tmp_path / str(budget), time_budget=budget, progress=False)
