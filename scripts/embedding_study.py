@@ -39,6 +39,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--image-size", type=int, default=RECIPE.image_size, metavar="PIXELS")
     parser.add_argument("--whole-only", action="store_true", help="only model7 as it is")
+    parser.add_argument(
+        "--skip-colours",
+        action="store_true",
+        help="leave out what views may do to colours, which takes most of the time",
+    )
     parser.add_argument("--default-checkpoint", action="store_true", help="judge that instead")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where archives are unpacked")
     return parser.parse_args(argv)
@@ -70,6 +75,8 @@ def measure(arguments: argparse.Namespace) -> Row:
     labels = [file.label for file in source.files]
     rows: list[Row] = []
     chosen = [each for each in variants() if not arguments.whole_only or each.name == "as it is"]
+    if arguments.skip_colours:
+        chosen = [each for each in chosen if each.colour == "keep"]
     for seed in range(arguments.seeds):
         colours = {variant.colour for variant in chosen}
         seen = histograms(searched, fitted, arguments.image_size, colours=colours, seed=seed)
