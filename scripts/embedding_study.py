@@ -4,7 +4,8 @@ Every image of SOURCE is a query once, left out of its own answers. The words ar
 labels, to SOURCE itself or to the images of --fit. Histograms are computed once per seed, and all
 variants of what comes after them are judged on those. With --default-checkpoint it is the one
 that comes with the program that is judged, which has not seen SOURCE. Results go to
-docs/results/embedding-<dataset>.json; docs/embedding.md is written from all of them.
+docs/results/embedding-<dataset>.json; docs/embedding.md and the figures of the page's help are
+written from all of them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from scripts.studies.embedding_page import page
 from scripts.studies.embedding_variants import ARCH, RECIPE, histograms, variants, vectors
+from scripts.studies.help_figures import HELP, with_figures
 from scripts.studies.judging import judge, judged_baselines
 from scripts.studies.results import DOCS, RESULTS, machine_facts, read_json, write_json
 
@@ -143,7 +145,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     speed = next(iter(read_json("encoders.json")), None)
-    (DOCS / "embedding.md").write_text(page(read_json("embedding-*.json"), speed))
+    contents = read_json("embedding-*.json")
+    (DOCS / "embedding.md").write_text(page(contents, speed))
+    HELP.write_text(with_figures(HELP.read_text(), contents))
     return 0
 
 

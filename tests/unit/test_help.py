@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from scripts.studies.help_figures import with_figures
 from search_ui.components import package_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,14 @@ def test_the_figures_are_those_that_were_measured(row: list[str]) -> None:
     content = measured(row[0])
     figures = [f"{precision(content, *way):.3f}" for way in MEASURED.values()]
     assert row[1:] == [f"{content['images']:,}", *figures]
+
+
+def test_the_script_that_measures_writes_the_figures_of_the_help() -> None:
+    contents = [measured(row[0]) for row in ROWS]
+    assert with_figures(HELP, contents) == HELP
+    other = re.sub(r"<td>0\.\d{3}</td>", "<td>0.999</td>", HELP)
+    assert other != HELP
+    assert with_figures(other, contents) == HELP
 
 
 def test_what_maxpool_gives_up_is_what_was_measured() -> None:
