@@ -228,9 +228,14 @@ def load_checkpoint(folder: Path) -> LoadedCheckpoint:
     try:
         whitening = _take_whitening(tensors, info)
         model.load_state_dict(tensors, assign=True)
-    except (KeyError, ValueError, RuntimeError) as error:
-        what = f"{WEIGHTS_FILE} does not fit {info.arch} as this version builds it"
-        raise _damaged(folder, what) from error
+    except (KeyError, ValueError) as error:
+        raise _damaged(folder, f"{WEIGHTS_FILE} does not fit {INFO_FILE}") from error
+    except RuntimeError as error:  # they are whole, as the fingerprint says
+        raise CheckpointError(
+            f"the weights in {folder} do not fit this version's {info.arch}; take another "
+            f"checkpoint, or train one with: python scripts/train.py SOURCE --out DIR; "
+            f"then encode the images again with: python -m indexer sync SOURCE --checkpoint DIR"
+        ) from error
     return LoadedCheckpoint(model.eval(), whitening, info)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from models import registry
 from models.checkpoint import copy_checkpoint, load_checkpoint, read_info, save_checkpoint
+from models.declared import DeclaredArchitecture
 from models.encoder import Encoder
 from models.errors import CheckpointError, PoolingError
 from models.pooling import Pooling
@@ -176,15 +178,28 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(folder: Path, damage: str) 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("claimed", [True, False])
-def test_a_whitening_that_is_claimed_but_missing_or_the_reverse_is_damage(
-    folder: Path, claimed: bool
+@pytest.mark.parametrize(
+    ("claimed", "said"),
+    [(True, r"damaged: model\.safetensors does not fit model\.json"), (False, "do not fit this")],
+)
+def test_a_whitening_that_is_claimed_but_missing_or_the_reverse_is_refused(
+    folder: Path, claimed: bool, said: str
 ) -> None:
     names = [str(pooling) for pooling in Pooling if claimed or not pooling.is_fitted]
     if not claimed:
         save_checkpoint(folder, create_model("model1"), PREPROCESS, whitening=some_whitening())
     edit_info(folder, poolings=names)
-    with pytest.raises(CheckpointError, match=r"damaged: model\.safetensors does not fit"):
+    with pytest.raises(CheckpointError, match=said):
+        load_checkpoint(folder)
+
+
+def test_weights_of_an_earlier_version_of_an_architecture_say_how_to_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = registry.get_architecture("model2")
+    assert isinstance(later, DeclaredArchitecture)
+    monkeypatch.setitem(registry._ARCHITECTURES, "model1", replace(later, name="model1"))
+    with pytest.raises(CheckpointError, match=r"version's model1; .* sync SOURCE --checkpoint DIR"):
         load_checkpoint(folder)
 
 
