@@ -3,8 +3,8 @@
 Two answers stand side by side in the latent. :func:`fit_projection` divides directions by how much
 views of one image differ in them, in closed form. :func:`fit_agreement` trains two layers to find
 an image's views among those of other images. The second finds more of what a picture shows, and is
-blind to more, such as fine differences of colour; together they rank better than either
-(docs/embedding.md).
+blind to more, such as fine differences of colour. Side by side they lose little where one of them
+is best and gain where it is not.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ BATCH = 8
 LEAST_VIEWS = 2
 """Of each image, whatever the time: agreement is between two."""
 STEP_IMAGES = 128
-"""Images that a view is found among in one step. More of them take more time for the same number
-of steps, and did not rank better."""
+"""Images that a view is found among in one step. With more of them, so fewer steps for as many
+passes, the vectors ranked worse."""
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
 """Of AdamW: PyTorch's defaults."""
 WARM_UP = 0.1
