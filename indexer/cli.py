@@ -25,7 +25,7 @@ from indexer.commands import (
     sync,
     verify,
 )
-from indexer.settings import calm_threads
+from indexer.process import begin_computing
 from models.errors import SimilarityError
 
 _COMMANDS = (
@@ -47,7 +47,7 @@ _COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    calm_threads()
+    begin_computing()
     given = make_parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = given.command
     try:

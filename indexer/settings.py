@@ -262,11 +262,3 @@ def _url(text: str | None) -> str | None:
             f"{text!r} is not a server's URL: give one such as http://127.0.0.1:6333"
         )
     return text.rstrip("/")
-
-
-def calm_threads() -> None:
-    """Let idle OpenMP threads sleep; call before torch is imported.
-
-    Spinning ones triple the time of an encode on a machine whose cores are shared.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

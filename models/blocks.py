@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import reduce
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
@@ -21,25 +21,26 @@ class SideBySide(nn.ModuleList):
 
 
 class Shrink(nn.Module):
-    """Mean of each square window of few channels; windows do not overlap.
+    """Mean of each square window; windows do not overlap.
 
-    A convolution, because for three channels that is several times as fast as ``avg_pool2d``.
+    By adding up every row and column of the windows: of few channels that is several times as fast
+    as ``avg_pool2d``.
 
     Args:
-        channels: C.
         kernel: side of a window.
     """
 
-    def __init__(self, channels: int, kernel: int) -> None:
+    def __init__(self, kernel: int) -> None:
         super().__init__()
         self.kernel = kernel
-        same = torch.eye(channels).view(channels, channels, 1, 1) / kernel**2
-        self.register_buffer("window", same.repeat(1, 1, kernel, kernel), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Shape: (B, C, H, W) -> (B, C, H // kernel, W // kernel)."""
-        assert isinstance(self.window, Tensor)
-        return F.conv2d(images, self.window, stride=self.kernel)
+        return self._added(self._added(images, 2), 3) / self.kernel**2
+
+    def _added(self, images: Tensor, dim: int) -> Tensor:
+        """Sums of ``kernel`` neighbours along ``dim``; what is left over at the end is left out."""
+        return reduce(torch.add, images.unfold(dim, self.kernel, self.kernel).unbind(-1))
 
 
 class UnallocatedParameters(TorchFunctionMode):

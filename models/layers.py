@@ -228,11 +228,11 @@ class AveragePool(Unlearned):
         channels, height, width = shape
         return (channels, height // self.kernel, width // self.kernel)
 
-    def build(self, channels: int) -> list[nn.Module]:
+    def build(self, channels: int) -> list[nn.Module]:  # noqa: ARG002 - the protocol's signature
         """Shrink."""
         from models.blocks import Shrink
 
-        return [Shrink(channels, self.kernel)]
+        return [Shrink(self.kernel)]
 
 
 def _words(name: str, kernel: int, stride: int, activation: Activation = "none") -> str:

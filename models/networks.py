@@ -36,16 +36,15 @@ class TorchNetwork:
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self._device = device
-        # Channels last is 1.4-1.5 times as fast as PyTorch's default layout on a CPU.
-        self._module = module.to(
-            device,
-            memory_format=torch.channels_last,  # type: ignore[call-overload]
-        )
+        # Channels last makes convolutions 1.4-1.5 times as fast as PyTorch's default layout on a
+        # CPU, and cutting out patches slower.
+        self._layout = torch.contiguous_format if has_words(module) else torch.channels_last
+        self._module = module.to(device, memory_format=self._layout)  # type: ignore[call-overload]
 
     def __call__(self, images: Tensor) -> Tensor:
         """float32 (B, 3, S, S) on its device -> latent float32 (B, C, H, W)."""
         with self._precisely():
-            latent: Tensor = self._module(images.contiguous(memory_format=torch.channels_last))
+            latent: Tensor = self._module(images.contiguous(memory_format=self._layout))
         return latent.contiguous()
 
     def _precisely(self) -> AbstractContextManager[None]:

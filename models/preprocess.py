@@ -55,13 +55,16 @@ class Preprocess:
 
     def standardize(self, images: Tensor) -> Tensor:
         """[0, 1] images (B, 3, S, S) -> the encoder's input of the same shape and layout."""
+        return self._standardize_in_place(images.clone())
+
+    def _standardize_in_place(self, images: Tensor) -> Tensor:
         mean = images.new_tensor(self.mean).view(3, 1, 1)
         std = images.new_tensor(self.std).view(3, 1, 1)
-        return (images - mean) / std
+        return images.sub_(mean).div_(std)
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """uint8 (B, 3, S, S) -> float32 (B, 3, S, S), the encoder's input; same memory layout."""
-        return self.standardize(self.unit(pixels))
+        return self._standardize_in_place(self.unit(pixels))
 
     def as_json(self) -> dict[str, object]:
         """Plain values for ``json.dumps``; :meth:`from_json` reads them back."""

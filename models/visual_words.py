@@ -35,9 +35,6 @@ class WordAssignment(nn.Module):
         super().__init__()
         self.layer = layer
         self.match = nn.Conv2d(channels, layer.words, layer.kernel, layer.stride)
-        # Means over channels and window by convolution: faster than mean and pooling are.
-        window = torch.full((1, channels, layer.kernel, layer.kernel), 1 / layer.kernel**2)
-        self.register_buffer("window", window / channels, persistent=False)
 
     def seen(self, images: Tensor) -> Tensor:
         """What patches are cut from: ``images`` as far as words look at them, border mirrored.
@@ -45,8 +42,7 @@ class WordAssignment(nn.Module):
         Shape: (B, C, H, W) -> (B, 1 or C, H + kernel - 1, W + kernel - 1).
         """
         if self.layer.grey:
-            channels = images.shape[1]
-            images = F.conv2d(images, images.new_full((1, channels, 1, 1), 1 / channels))
+            images = images.mean(dim=1, keepdim=True)
         border = self.layer.kernel // 2
         return F.pad(images, [border] * 4, mode="reflect") if border else images
 
@@ -56,35 +52,53 @@ class WordAssignment(nn.Module):
         Shape: (B, C, H, W) -> (B, words, H // stride, W // stride).
         """
         height, width = (side // self.layer.stride for side in images.shape[2:])
-        matches = self.matches(self.seen(images))[:, :, :height, :width]
-        # Softmax over the last dimension of the memory is several times as fast as over another.
-        return torch.softmax(matches.permute(0, 2, 3, 1), dim=3).permute(0, 3, 1, 2)
-
-    def matches(self, patches: Tensor) -> Tensor:
-        """How well each word fits the patch at each position, before they share it out."""
-        weight, bias, stride = self.match.weight, self.match.bias, self.layer.stride
-        if not self.layer.equalise:
-            if self.layer.kernel == 1:  # positions between the strides are not looked at
-                return F.conv2d(patches[:, :, ::stride, ::stride].contiguous(), weight, bias)
-            return F.conv2d(patches, weight, bias, stride)
-        # A patch at equal contrast is (p - mean) / deviation. With filters that sum to zero the
-        # mean falls out, and the deviation, one number per position, can be divided by afterwards.
+        # One product of matrices, words last: twice as fast as a convolution of so few channels,
+        # and softmax over the last dimension of the memory is several times as fast.
+        words, bias = self.match.weight.flatten(1), self.match.bias
         assert bias is not None
-        filters = weight - weight.mean(dim=(1, 2, 3), keepdim=True)
-        fits = F.conv2d(patches, filters, stride=stride)
-        # In place: the maps are large, and fresh memory costs more than the arithmetic.
-        return fits.div_(self.deviation(patches)).add_(bias.view(-1, 1, 1))
+        if self.layer.equalise:  # with words that sum to zero, the mean of a patch falls out
+            words = words - words.mean(dim=1, keepdim=True)
+        patches = self.patches(images, height, width)
+        words = words.T.expand(len(images), -1, -1)
+        matches = torch.baddbmm(bias, patches.transpose(1, 2), words)
+        shares = _shared_out(matches)
+        return shares.view(len(images), height, width, -1).permute(0, 3, 1, 2)
 
-    def deviation(self, patches: Tensor) -> Tensor:
-        """Standard deviation of the patch at each position, at least LEAST_CONTRAST.
+    def patches(self, images: Tensor, height: int, width: int) -> Tensor:
+        """The patch at each of height x width positions, at equal contrast where that is asked for.
 
-        Shape: (B, C, H, W), border included -> (B, 1, H', W').
+        Shape: (B, C, H, W) -> (B, 1 or C times kernel * kernel, height * width).
         """
-        assert isinstance(self.window, Tensor)
-        mean = F.conv2d(patches, self.window, stride=self.layer.stride)
-        square = F.conv2d(patches * patches, self.window, stride=self.layer.stride)
+        windows = _windows(self.seen(images.contiguous()), self.match)
+        patches = windows[:, :, :height, :width].flatten(2)
+        if not self.layer.equalise:
+            return patches
+        mean = patches.mean(dim=1, keepdim=True)
+        square = patches.square().mean(dim=1, keepdim=True)
         variance = torch.addcmul(square, mean, mean, value=-1)
-        return variance.clamp_(min=0).add_(LEAST_CONTRAST**2).sqrt_()
+        return patches * variance.clamp_(min=0).add_(LEAST_CONTRAST**2).rsqrt_()
+
+
+def _windows(images: Tensor, match: nn.Conv2d) -> Tensor:
+    """What ``match`` looks at, at every position.
+
+    Shape: (B, C, H, W) -> (B, C * kernel * kernel, rows, columns).
+    """
+    kernel, stride = match.kernel_size[0], match.stride[0]
+    if torch.onnx.is_in_onnx_export():  # ONNX has no operator that cuts out windows
+        size = match.in_channels * kernel**2
+        picks = torch.eye(size).view(size, match.in_channels, kernel, kernel)
+        return F.conv2d(images, picks, stride=stride)
+    windows = images.unfold(2, kernel, stride).unfold(3, kernel, stride)
+    return windows.permute(0, 1, 4, 5, 2, 3).flatten(1, 3)
+
+
+def _shared_out(matches: Tensor) -> Tensor:
+    """Softmax over the last dimension."""
+    if matches.requires_grad or torch.onnx.is_in_onnx_export():
+        return torch.softmax(matches, dim=-1)
+    # In place: the maps are large, and fresh memory costs more than the arithmetic.
+    return torch.softmax(matches, dim=-1, out=matches)
 
 
 class HellingerHistogram(nn.Module):

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from indexer.settings import calm_threads
+from indexer.process import begin_computing
 from models.errors import SimilarityError
 from scripts.benchmarks import encoders, index, int8, neighbours, scale, search, steps, ui
 
@@ -50,7 +50,7 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     try:
         measurements = arguments.measure(arguments)

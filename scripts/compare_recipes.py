@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-from indexer.settings import Settings, calm_threads
+from indexer.process import begin_computing
+from indexer.settings import Settings
 from indexer.study_results import Row
 from indexer.types import Distance
 from models.errors import SimilarityError
@@ -106,7 +107,7 @@ def compare(arguments: argparse.Namespace) -> Row:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     try:
         if arguments.source:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from indexer.settings import Settings, calm_threads
+from indexer.process import begin_computing
+from indexer.settings import Settings
 from models.checkpoint import DEFAULT_CHECKPOINT, INFO_FILE, read_info
 from models.errors import SimilarityError
 from models.recipes import DEFAULT_RECIPE, TrainSettings, get_recipe
@@ -125,7 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     try:
         run(arguments)

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.settings import Settings, calm_threads
+from indexer.process import begin_computing
+from indexer.settings import Settings
 from indexer.study_results import Row
 from indexer.types import Distance
 from models.errors import SimilarityError
@@ -135,7 +136,7 @@ def measure_default(arguments: argparse.Namespace) -> Row:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     try:
         if arguments.source:

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from indexer.errors import NoLabelsError
-from indexer.settings import Settings, calm_threads
+from indexer.process import begin_computing
+from indexer.settings import Settings
 from models.errors import SimilarityError
 
 
@@ -115,7 +116,7 @@ def judge(arguments: argparse.Namespace) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     if arguments.k < 1:
         print(f"error: --k is {arguments.k}; it must be at least 1", file=sys.stderr)

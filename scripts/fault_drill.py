@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from indexer.settings import Settings, calm_threads
+from indexer.process import begin_computing
+from indexer.settings import Settings
 from models.checkpoint import DEFAULT_CHECKPOINT
 from models.errors import SimilarityError
 from models.sources import SOURCE_KINDS, open_source
@@ -162,7 +163,7 @@ def summary(report: DrillReport) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     given = parse(argv)
     try:
         with TemporaryDirectory(dir=given.scratch) as scratch:

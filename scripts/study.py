@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from indexer.settings import Settings, calm_threads
+from indexer.process import begin_computing
+from indexer.settings import Settings
 from models.errors import SimilarityError
 from models.recipes import PRECISIONS
 from scripts.studies.grids import GRIDS, Run, get_grid
@@ -97,7 +98,7 @@ ACTIONS = {"run": run, "list": show, "starts": look_at_starts, "write": write}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     try:
         ACTIONS[arguments.what](arguments)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from indexer.commands.arguments import exclude_argument, progress_argument
+from indexer.process import begin_computing
 from indexer.schema import MAX_VECTOR_SIZE, largest_image_size
-from indexer.settings import Settings, calm_threads
+from indexer.settings import Settings
 from models.errors import SimilarityError
 from models.pooling import WHITENED_SIZE, Pooling
 from models.progress import ProgressFile
@@ -185,7 +186,7 @@ def _outcome(report: TrainingReport) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    calm_threads()
+    begin_computing()
     arguments = parse(argv)
     from models.training_team import Team
 

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from indexer.process import begin_serving
 from indexer.settings import (
     FOLDERS_VARIABLE,
     HOSTS_VARIABLE,
     PASSWORD_VARIABLE,
     USER_VARIABLE,
     Settings,
-    calm_threads,
 )
 from models.errors import SimilarityError
 
@@ -128,7 +128,7 @@ def ready_line(url: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 stopped, 1 an expected error told in one line."""
     given = parse_arguments(arguments)
-    calm_threads()
+    begin_serving()
     try:
         settings = Settings.resolve(
             data_dir=given.data_dir,
