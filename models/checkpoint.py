@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import CheckpointError, SimilarityError
+from models.errors import CheckpointError, OutdatedCheckpointError, SimilarityError
 from models.layers import Activation
 from models.pooling import LatentShape, Pooling
 from models.preprocess import Preprocess
@@ -209,6 +209,7 @@ def load_checkpoint(folder: Path) -> LoadedCheckpoint:
     Raises:
         CheckpointError: no checkpoint there, or a damaged one; the weights are checked against the
             fingerprint.
+        OutdatedCheckpointError: of an earlier version of the architecture.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -231,7 +232,7 @@ def load_checkpoint(folder: Path) -> LoadedCheckpoint:
     except (KeyError, ValueError) as error:
         raise _damaged(folder, f"{WEIGHTS_FILE} does not fit {INFO_FILE}") from error
     except RuntimeError as error:  # they are whole, as the fingerprint says
-        raise CheckpointError(
+        raise OutdatedCheckpointError(
             f"the weights in {folder} do not fit this version's {info.arch}; take another "
             f"checkpoint, or train one with: python scripts/train.py SOURCE --out DIR; "
             f"then encode the images again with: python -m indexer sync SOURCE --checkpoint DIR"

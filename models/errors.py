@@ -78,6 +78,10 @@ class CheckpointError(SimilarityError):
     """A checkpoint folder that is absent, damaged, or of another format version."""
 
 
+class OutdatedCheckpointError(CheckpointError):
+    """Whole weights of an architecture that has been changed since."""
+
+
 class TrainingError(SimilarityError):
     """Training that cannot start, resume or go on."""
 

@@ -87,8 +87,7 @@ class Views:
         rows = []
         for batch in torch.split(images, BATCH):
             changed = self.preprocess.standardize(change(self.preprocess.unit(batch)))
-            laid = changed.contiguous(memory_format=torch.channels_last)
-            rows.append(self.vocabularies(laid).mean(dim=(2, 3)))
+            rows.append(self.vocabularies(changed).mean(dim=(2, 3)))
             self.seen(len(batch))
         return torch.cat(rows)
 

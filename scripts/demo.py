@@ -12,7 +12,7 @@ from time import perf_counter
 from indexer.process import begin_computing
 from indexer.settings import Settings
 from models.checkpoint import DEFAULT_CHECKPOINT, INFO_FILE, read_info
-from models.errors import SimilarityError
+from models.errors import OutdatedCheckpointError, SimilarityError
 from models.recipes import DEFAULT_RECIPE, TrainSettings, get_recipe
 from models.sources import DEMO, SOURCE_KINDS, Source, open_source
 
@@ -48,12 +48,26 @@ def is_finished(folder: Path) -> bool:
     return (folder / INFO_FILE).exists() and bool(read_info(folder).training)
 
 
+def is_outdated(folder: Path) -> bool:
+    """Whether an earlier version of the program made the finished checkpoint there."""
+    from models.checkpoint import load_checkpoint
+
+    try:
+        load_checkpoint(folder)
+    except OutdatedCheckpointError:
+        say(f"The checkpoint {folder} does not fit this version of the program")
+        return True
+    return False
+
+
 def make_checkpoint(source: Source, folder: Path) -> Path:
     """Train, or go on with an interrupted training, or keep what is finished; its folder."""
     from models.training import train
 
     settings = settings_for(source)
-    if is_finished(folder):
+    finished = is_finished(folder)
+    again = finished and is_outdated(folder)
+    if finished and not again:
         say(f"Using the checkpoint {folder} (remove the folder to train again)")
         return folder
     if len(source.files) < FEW:
@@ -63,7 +77,14 @@ def make_checkpoint(source: Source, folder: Path) -> Path:
         f"Training {settings.arch} on {len(source.files):,} images at "
         f"{settings.image_size} px, at most {TRAINING_SECONDS:.0f} s"
     )
-    report = train(source.files, settings, folder, time_budget=TRAINING_SECONDS, resume=True)
+    report = train(
+        source.files,
+        settings,
+        folder,
+        time_budget=TRAINING_SECONDS,
+        resume=not again,
+        overwrite=again,
+    )
     print(
         f"{report.checkpoint.name}: epoch {report.best_epoch} of {len(report.history)} kept",
         file=sys.stderr,

@@ -146,8 +146,7 @@ def histograms(
     cells = []
     with torch.inference_mode():
         for batch in torch.split(searched, 8):
-            laid = preprocess.normalize(batch).contiguous(memory_format=torch.channels_last)
-            cells.append(vocabularies(laid).half().contiguous())
+            cells.append(vocabularies(preprocess.normalize(batch)).half().contiguous())
     words = [
         module.layer.words
         for module in vocabularies.modules()
