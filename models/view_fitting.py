@@ -27,6 +27,8 @@ BATCH = 8
 """Images at once: few, because maps of many words are large, and fresh memory is slow."""
 LEAST_VIEWS = 2
 """Of each image, whatever the time: agreement is between two."""
+FEWEST_IMAGES = 512
+"""That views are looked at of, whatever the time."""
 STEP_IMAGES = 128
 """Images that a view is found among in one step. With more of them, so fewer steps for as many
 passes, the vectors ranked worse."""
@@ -95,6 +97,29 @@ class Views:
 def histograms_made(images: int, fitting: WordFitting) -> int:
     """How many histograms ``fitting`` to so many images takes where there is time for all."""
     return min(images, fitting.images) * (1 + 2 + fitting.views)
+
+
+def in_time(
+    images: Tensor, seconds_each: float, until: float | None, generator: torch.Generator
+) -> Tensor:
+    """As many of ``images`` as the least views can be looked at of until then, drawn at random.
+
+    Args:
+        images: shape (N, ...).
+        seconds_each: that one histogram takes.
+        until: ``perf_counter()`` value; None leaves time for all.
+        generator: draws, where there is not time for all.
+
+    Returns:
+        Shape: (n, ...), FEWEST_IMAGES <= n <= N, or all where they are fewer.
+    """
+    if until is None:
+        return images
+    affordable = (until - perf_counter()) / (seconds_each * (2 + LEAST_VIEWS))
+    if max(affordable, FEWEST_IMAGES) >= len(images):
+        return images
+    count = max(int(affordable), FEWEST_IMAGES)
+    return images[torch.randperm(len(images), generator=generator)[:count]]
 
 
 def fit_projection(

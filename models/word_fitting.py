@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from models.view_fitting import (
     Views,
     fit_agreement,
     fit_projection,
+    in_time,
     matrix_power,
     set_values,
 )
@@ -57,7 +59,8 @@ def fit_words(
         colour: what views may do to colours, one of FITTING_JITTERS.
         seed: of everything drawn.
         keep_vocabularies: fit what comes after the words alone, to the words that are there.
-        until: ``perf_counter()`` value after which no more views are looked at than have to be.
+        until: ``perf_counter()`` value after which no more views are looked at than have to be;
+            of fewer images, where there is not even time for those.
         seen: hears of how many images words have been counted; :func:`histograms_made` in all.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -72,7 +75,9 @@ def fit_words(
     if not keep_vocabularies:
         fit_vocabularies(vocabularies, images, preprocess, fitting, generator)
     views = Views(vocabularies, preprocess, fitting.view_area, generator, seen)
+    started = perf_counter()
     plain = views.plain(images)
+    images = in_time(images, (perf_counter() - started) / len(images), until, generator)
     differences = views.difference(images, FITTING_JITTERS[colour])
     fit_projection(steady[0], plain, differences, fitting)
     several = views.several(images, AGREEMENT_JITTERS[colour], fitting.views, until=until)

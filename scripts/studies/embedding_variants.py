@@ -143,10 +143,11 @@ def histograms(
         for colour, (first, second) in jitters.items()
         if colour in colours
     }
-    cells = []
     with torch.inference_mode():
-        for batch in torch.split(searched, 8):
-            cells.append(vocabularies(preprocess.normalize(batch)).half().contiguous())
+        cells = [
+            vocabularies(preprocess.normalize(batch)).half().contiguous()
+            for batch in torch.split(searched, 8)
+        ]
     words = [
         module.layer.words
         for module in vocabularies.modules()

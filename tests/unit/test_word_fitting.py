@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -17,11 +18,13 @@ from models.preprocess import Preprocess
 from models.recipes import COLOURS, RECIPES, WordFitting
 from models.registry import create_model, list_models
 from models.view_fitting import (
+    FEWEST_IMAGES,
     LEAST_VIEWS,
     Views,
     fit_agreement,
     fit_projection,
     histograms_made,
+    in_time,
 )
 from models.visual_words import LEAST_CONTRAST, WordAssignment, has_words
 from models.word_fitting import fit_vocabularies, fit_words
@@ -308,6 +311,49 @@ def test_when_time_is_up_there_are_as_many_views_as_there_have_to_be(
 ) -> None:
     views = views_of(fitted(noise(3))[0])
     assert views.several(noise(3), STILL, 5, until=until).shape[1] == count
+
+
+@pytest.mark.parametrize(
+    ("seconds_each", "until", "count"),
+    [
+        (1.0, None, 2000),
+        (1e-9, 1e6, 2000),
+        (1.0, float("inf"), 2000),
+        (1000 / (1000 * (2 + LEAST_VIEWS)), 1000.0, 1000),
+        (1.0, -5.0, FEWEST_IMAGES),
+    ],
+)
+def test_of_no_more_images_than_there_is_time_for_views_are_looked_at(
+    seconds_each: float, until: float | None, count: int
+) -> None:
+    images = torch.arange(2000)
+    until = None if until is None else perf_counter() + until
+    chosen = in_time(images, seconds_each, until, generator(0))
+    assert len(chosen) == pytest.approx(count, abs=2)
+    assert len(set(chosen.tolist())) == len(chosen)
+    if len(chosen) < len(images):  # from everywhere, not the first ones
+        assert chosen.float().mean() == pytest.approx(1000, abs=100)
+    few = images[:9]
+    assert torch.equal(in_time(few, seconds_each, until, generator(0)), few)
+
+
+def test_where_time_is_short_fitting_looks_at_fewer_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.view_fitting.FEWEST_IMAGES", 7)
+    told: list[int] = []
+    encoder = build_layers(SMALL, channels=3).requires_grad_(False)
+    fit_words(
+        encoder,
+        noise(30),
+        PREPROCESS,
+        replace(FITTING, images=30, views=4),
+        colour="keep",
+        seed=0,
+        until=0.0,
+        seen=told.append,
+    )
+    assert sum(told) == 30 + 7 * (2 + LEAST_VIEWS)
 
 
 @pytest.mark.parametrize("images", [2, 9, 40])
