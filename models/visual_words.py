@@ -114,7 +114,7 @@ class HellingerHistogram(nn.Module):
 
     def forward(self, shares: Tensor) -> Tensor:
         """Shape: (B, K, H, W) -> (B, K, H // cell, W // cell)."""
-        return (F.avg_pool2d(shares, self.cell) + LEAST_SHARE).sqrt()
+        return F.avg_pool2d(shares, self.cell).add_(LEAST_SHARE).sqrt_()
 
 
 class TowardsMean(nn.Module):
