@@ -52,8 +52,8 @@ class WordAssignment(nn.Module):
         Shape: (B, C, H, W) -> (B, words, H // stride, W // stride).
         """
         height, width = (side // self.layer.stride for side in images.shape[2:])
-        # One product of matrices, words last: twice as fast as a convolution of so few channels,
-        # and softmax over the last dimension of the memory is several times as fast.
+        # One product of matrices, words last: faster than a convolution of so few channels, and
+        # softmax over the last dimension of the memory is several times as fast.
         words, bias = self.match.weight.flatten(1), self.match.bias
         assert bias is not None
         if self.layer.equalise:  # with words that sum to zero, the mean of a patch falls out
