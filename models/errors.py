@@ -8,6 +8,7 @@ SimilarityError
 |-- ImageSizeError              an image size the architecture cannot encode
 |-- WeightsError                pretrained weights that cannot be had or do not fit
 |-- CheckpointError             a checkpoint that is absent, damaged or not one
+|   `-- OutdatedCheckpointError weights of an architecture that has been changed since
 |-- TrainingError               training that cannot start, resume or go on
 |-- PoolingError                a pooling that an encoder cannot do
 |-- WhiteningError              images that no whitening can be fitted to
