@@ -48,14 +48,15 @@ FITTING_JITTERS: Mapping[str, Jitter] = {
     "ignore": JITTERS["ignore"],
 }
 """The same for views that a last layer is fitted to (models/word_fitting.py): there a little hue
-and grey pays even where colour tells kinds apart, docs/embedding.md."""
+and grey pays even where colour tells kinds apart. ``scripts/embedding_study.py`` without
+``--skip-colours`` measures what other changes give."""
 
 AGREEMENT_JITTERS: Mapping[str, Jitter] = {
     "keep": Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.03),
     "ignore": JITTERS["ignore"],
 }
 """The same for views that layers are trained to bring together (models/view_fitting.py): what these
-change is forgotten altogether, so they change colours less (docs/embedding.md)."""
+change is forgotten altogether, so they change colours less."""
 
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 """NTSC's luma and two colour axes (FCC, 1953): turning the axes turns the hue."""
