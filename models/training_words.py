@@ -19,9 +19,8 @@ from models.visual_words import has_words
 from models.word_fitting import fit_words
 
 VIEWS_SHARE = 0.5
-"""Share of a time budget after which no more views are looked at than have to be. Training on them
-takes about half as long as looking at them; what then is left is the decoder's, which no search
-uses."""
+"""Share of a time budget after which no more views are looked at than have to be. What is left
+is for training on them and for the decoder, which no search uses."""
 
 
 def fits_words(settings: TrainSettings) -> bool:
