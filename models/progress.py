@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 INTERVAL = 0.5
 """Seconds between two writings, at least."""
@@ -105,6 +105,16 @@ class Curve:
 def _mean(points: Sequence[CurvePoint]) -> CurvePoint:
     """Several as one, at the last."""
     return CurvePoint(points[-1].epoch, sum(point.loss for point in points) / len(points))
+
+
+class Phases(Protocol):
+    """Hears how far something is, phase after phase."""
+
+    def begin(self, phase: str, *, total: int = 0) -> None:
+        """Start a phase of ``total`` images."""
+
+    def advance(self, images: int = 1) -> None:
+        """Go on by ``images``."""
 
 
 class ProgressFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from time import perf_counter
 from typing import NoReturn
 
@@ -11,16 +12,43 @@ from tqdm import tqdm
 from models.blocks import UnallocatedParameters
 from models.errors import TrainingError
 from models.preprocess import Preprocess
-from models.progress import ProgressFile
+from models.progress import Phases
 from models.recipes import TrainSettings, get_recipe
 from models.registry import get_architecture
-from models.view_fitting import histograms_made
 from models.visual_words import has_words
 from models.word_fitting import fit_words
 
-VIEWS_SHARE = 0.5
-"""Share of a time budget after which no more views are looked at than have to be. What is left
-is for training on them and for the decoder, which no search uses."""
+FITTING_SHARE = 0.8
+"""Of a time budget. What is left is for the decoder, which no search uses."""
+
+
+class PhaseBars:
+    """A tqdm bar for each phase, and somebody else who hears of them.
+
+    Args:
+        told: hears the same.
+        progress: whether bars are shown.
+    """
+
+    def __init__(self, told: Phases, *, progress: bool) -> None:
+        self._told, self._hidden = told, not progress
+        self._bar: tqdm[NoReturn] = tqdm(disable=True)
+
+    def begin(self, phase: str, *, total: int = 0) -> None:
+        """Another bar takes the place of the last."""
+        self._told.begin(phase, total=total)
+        self.close()
+        name = phase.capitalize()
+        self._bar = tqdm(desc=name, total=total, unit="image", disable=self._hidden)
+
+    def advance(self, images: int = 1) -> None:
+        """Go on by ``images``."""
+        self._told.advance(images)
+        self._bar.update(images)
+
+    def close(self) -> None:
+        """Leave the last bar as it is."""
+        self._bar.close()
 
 
 def fits_words(settings: TrainSettings) -> bool:
@@ -40,7 +68,7 @@ def fit_words_to(
     keep_vocabularies: bool,
     deadline: float | None,
     progress: bool,
-    told: ProgressFile,
+    told: Phases,
 ) -> None:
     """Fit as the recipe of ``settings`` says, within a time, telling how far it is.
 
@@ -51,8 +79,8 @@ def fit_words_to(
         settings: of the training; :func:`fits_words` of them.
         keep_vocabularies: the words that are there stay.
         deadline: ``perf_counter()`` value at which the whole training shall be over; fewer views
-            are looked at where that is soon.
-        progress: show a tqdm bar of the histograms that are made.
+            are looked at, and less often, where that is soon.
+        progress: show a tqdm bar of each phase.
         told: hears of them, too.
 
     Raises:
@@ -62,16 +90,8 @@ def fit_words_to(
     assert fitting is not None
     if len(pixels) < 2:
         raise TrainingError(f"{len(pixels)} readable images; fitting words needs at least 2")
-    total = histograms_made(len(pixels), fitting)
-    told.begin("words", total=total)
     now = perf_counter()
-    bar: tqdm[NoReturn]
-    with tqdm(desc="Words", total=total, unit="image", disable=not progress) as bar:
-
-        def seen(images: int) -> None:
-            bar.update(images)
-            told.advance(images)
-
+    with closing(PhaseBars(told, progress=progress)) as bars:
         fit_words(
             encoder,
             pixels,
@@ -80,6 +100,6 @@ def fit_words_to(
             colour=settings.colour,
             seed=settings.seed,
             keep_vocabularies=keep_vocabularies,
-            until=None if deadline is None else now + VIEWS_SHARE * (deadline - now),
-            seen=seen,
+            until=None if deadline is None else now + FITTING_SHARE * (deadline - now),
+            told=bars,
         )

@@ -10,21 +10,22 @@ views of the images: models/view_fitting.py.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from time import perf_counter
 
 import torch
 from torch import Tensor, nn
 
+from models.agreement import fit_agreement
 from models.augment import AGREEMENT_JITTERS, FITTING_JITTERS
 from models.blocks import SideBySide
 from models.preprocess import Preprocess
+from models.progress import Phases, ProgressFile
 from models.recipes import WordFitting
 from models.view_fitting import (
     BATCH,
     Views,
-    fit_agreement,
     fit_projection,
+    histograms_made,
     in_time,
     matrix_power,
     set_values,
@@ -33,6 +34,9 @@ from models.visual_words import LEAST_CONTRAST, WordAssignment
 
 KMEANS_STEPS = 20
 """Most steps of k-means; later ones move few patches to another word."""
+VIEWS_SHARE = 0.5
+"""Share of the time for fitting after which no more views are looked at than have to be; the rest
+is for training on them."""
 
 
 def fit_words(
@@ -45,24 +49,28 @@ def fit_words(
     seed: int,
     keep_vocabularies: bool = False,
     until: float | None = None,
-    seen: Callable[[int], object] = lambda _: None,
+    told: Phases | None = None,
 ) -> None:
     """Give ``encoder`` the words of ``pixels`` and layers that look past what views change.
 
     Args:
         encoder: vocabularies side by side, a layer without weights, and two halves side by side:
-            a convolution; and two convolutions, the first with an activation. All of kernel 1;
-            changed.
+            a convolution; and convolutions with a ReLU between each two. All of kernel 1; changed.
         pixels: images, uint8. Shape: (N, 3, S, S), N >= 2.
         preprocess: normalisation of the input.
         fitting: how.
         colour: what views may do to colours, one of FITTING_JITTERS.
         seed: of everything drawn.
         keep_vocabularies: fit what comes after the words alone, to the words that are there.
-        until: ``perf_counter()`` value after which no more views are looked at than have to be;
-            of fewer images, where there is not even time for those.
-        seen: hears of how many images words have been counted; :func:`histograms_made` in all.
+        until: ``perf_counter()`` value at which to be done: views are looked at for VIEWS_SHARE of
+            the time, of fewer images where it does not suffice for the least.
+        told: hears of two phases: "words", the images that words are counted of, and "views", those
+            of the training on views.
     """
+    told = told or ProgressFile()
+    now = perf_counter()
+    views_until = None if until is None else now + VIEWS_SHARE * (until - now)
+    told.begin("words", total=histograms_made(len(pixels), fitting))
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(pixels), generator=generator)[: fitting.images].sort().values
     images = pixels[chosen]
@@ -74,14 +82,17 @@ def fit_words(
     assert isinstance(agreeing, nn.Sequential)
     if not keep_vocabularies:
         fit_vocabularies(vocabularies, images, preprocess, fitting, generator)
-    views = Views(vocabularies, preprocess, fitting.view_area, generator, seen)
+    views = Views(vocabularies, preprocess, fitting.view_area, generator, told)
     started = perf_counter()
     plain = views.plain(images)
-    images = in_time(images, (perf_counter() - started) / len(images), until, generator)
+    images = in_time(images, (perf_counter() - started) / len(images), views_until, generator)
     differences = views.difference(images, FITTING_JITTERS[colour])
     fit_projection(steady[0], plain, differences, fitting)
-    several = views.several(images, AGREEMENT_JITTERS[colour], fitting.views, until=until)
-    fit_agreement(agreeing, plain, several, differences, fitting, generator=generator)
+    several = views.several(images, AGREEMENT_JITTERS[colour], fitting.views, until=views_until)
+    fit_agreement(
+        agreeing, plain, several, differences, fitting,
+        generator=generator, told=told, until=until,
+    )  # fmt: skip
 
 
 def fit_vocabularies(

@@ -1,9 +1,10 @@
 """model7, "visual words": this project's own, made to search well at little cost.
 
 Vocabularies of texture (grey patches at equal contrast), of coloured texture, both at two scales,
-and of single colours look at every fourth pixel. Their histograms over cells of 32 pixels are
-brought to 512 channels, half of them by a layer that gives less weight to what views of one image
-differ in, half by two layers that are trained to find an image's views among those of others
+and of single colours look at every fourth pixel; those of colours and of coarse coloured texture,
+which need it least, at every eighth. Their histograms over cells of 32 pixels are brought to 512
+channels, half of them by a layer that gives less weight to what views of one image
+differ in, half by three layers that are trained to find an image's views among those of others
 (models/view_fitting.py). How it came to be, and what each part is worth: docs/embedding.md.
 """
 
@@ -33,8 +34,8 @@ def channels(count: int, *, rectified: bool = False) -> Conv:
 
 def halves(size: int) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     """What is fitted in closed form, and what is trained: ``size`` channels each."""
-    trained = channels(2 * size, rectified=True), channels(size), OneLength()
-    return (channels(size), OneLength()), trained
+    hidden = channels(2 * size, rectified=True), channels(size, rectified=True)
+    return (channels(size), OneLength()), (*hidden, channels(size), OneLength())
 
 
 model7 = register(
@@ -46,9 +47,9 @@ model7 = register(
                 (
                     histogram(VisualWords(128, 5, STRIDE, grey=True, equalise=True)),
                     histogram(VisualWords(128, 5, STRIDE, equalise=True, sharpness=2.0)),
-                    histogram(VisualWords(128, 1, STRIDE, sharpness=8.0)),
-                    histogram(VisualWords(128, 5, 2, grey=True, equalise=True), shrink=2),
-                    histogram(VisualWords(128, 5, 2, equalise=True, sharpness=2.0), shrink=2),
+                    histogram(VisualWords(128, 1, STRIDE, sharpness=8.0), shrink=2),
+                    histogram(VisualWords(128, 5, STRIDE // 2, grey=True, equalise=True), shrink=2),
+                    histogram(VisualWords(128, 5, STRIDE, equalise=True, sharpness=2.0), shrink=2),
                 )
             ),
             GlobalContext(LOCAL),

@@ -16,7 +16,7 @@ Written by `scripts/embedding_study.py` from `docs/results/embedding-*.json`; ed
 
 model7 ("visual words") describes an image by local histograms of small patches, the k-means centres
 of whitened patches. Two halves of its latent are made of them, without labels: one in closed form,
-by giving less weight to what two views of one image differ in, one by two layers that are trained
+by giving less weight to what two views of one image differ in, one by three layers that are trained
 to find an image's views among those of others. Here every image is a query once, left out of its
 own answers, against its label. Each figure is a mean over seeds; ± is the standard deviation
 between seeds, the number in brackets half the 95 % bootstrap interval over queries. Baselines need

@@ -67,7 +67,8 @@ def variants() -> Iterator[Variant]:
     yield Variant("neither, views left out", fitting=unfitted, halves="first")
     yield Variant("two views of each image", fitting=replace(FITTING, views=2))
     yield Variant("six views of each image", fitting=replace(FITTING, views=6))
-    yield Variant("50 passes over the views", fitting=replace(FITTING, view_epochs=50))
+    yield Variant("views as a whole, no parts", fitting=replace(FITTING, part_side=1.0))
+    yield Variant("100 passes over the views", fitting=replace(FITTING, view_epochs=100))
     yield Variant("temperature 0.2", fitting=replace(FITTING, view_temperature=0.2))
     yield Variant("temperature 1", fitting=replace(FITTING, view_temperature=1.0))
     yield Variant("views keep hue", colour="strict")
@@ -85,7 +86,7 @@ class Seen:
 
     Attributes:
         differences: of two views of each image, for the first half. Shape: (M, K).
-        several: of V views of each image, for the second. Shape: (M, V, K).
+        several: cells of V views of each image, for the second. Shape: (V, M, P, K).
     """
 
     differences: Tensor
@@ -122,6 +123,7 @@ def histograms(
     from models.blocks import SideBySide
     from models.initialisation import new_model
     from models.preprocess import Preprocess
+    from models.progress import ProgressFile
     from models.view_fitting import Views
     from models.visual_words import WordAssignment
     from models.word_fitting import fit_vocabularies
@@ -135,7 +137,7 @@ def histograms(
     strict, strong = JITTERS["keep"], FITTING_JITTERS["keep"]
     jitters = {name: (FITTING_JITTERS[name], AGREEMENT_JITTERS[name]) for name in COLOURS}
     jitters |= {"strict": (strict, strict), "strong": (strong, strong)}
-    looking = Views(vocabularies, preprocess, FITTING.view_area, generator)
+    looking = Views(vocabularies, preprocess, FITTING.view_area, generator, ProgressFile())
     views = {
         colour: Seen(
             looking.difference(images, first), looking.several(images, second, FITTING.views)
@@ -186,9 +188,11 @@ def after_words(
     import torch
     from torch import nn
 
+    from models.agreement import fit_agreement
     from models.blocks import SideBySide
     from models.layers import build_layers
-    from models.view_fitting import fit_agreement, fit_projection
+    from models.progress import ProgressFile
+    from models.view_fitting import fit_projection
     from models.visual_words import TowardsMean
 
     size = min(HALF, len(kept))
@@ -200,9 +204,14 @@ def after_words(
         fit_projection(first[0], plain, differences, variant.fitting)
         fitted.append(first)
     if variant.halves != "first":
-        several = views.several[:, : variant.fitting.views, kept]
+        several = views.several[: variant.fitting.views]
+        if len(kept) < several.shape[-1]:
+            several = several[..., kept]
         generator = torch.Generator().manual_seed(seed)
-        fit_agreement(second, plain, several, differences, variant.fitting, generator=generator)
+        fit_agreement(
+            second, plain, several, differences, variant.fitting,
+            generator=generator, told=ProgressFile(),
+        )  # fmt: skip
         fitted.append(second)
     return nn.Sequential(TowardsMean(variant.local), SideBySide(fitted))
 

@@ -11,7 +11,8 @@ Object.assign(window.similarity, (() => {
   };
   const PHASES = {
     unpacking: "Unpacking the archive", reading: "Reading the pictures",
-    words: "Learning visual words", training: "Training", whitening: "Evening out the numbers",
+    words: "Learning visual words", views: "Learning what views share",
+    training: "Training", whitening: "Evening out the numbers",
     comparing: "Comparing with what is indexed", encoding: "Turning pictures into numbers",
     publishing: "Publishing the dataset",
   };
@@ -82,7 +83,7 @@ Object.assign(window.similarity, (() => {
     { phase, done, total, per_second: speed, remaining_seconds: left, epoch, epochs }) => [
     epochs && phase === "training" ? ["Epoch", `${epoch} of ${epochs}`] : null,
     total ? [
-      epochs || phase === "words" ? "Pictures seen" : "Pictures",
+      epochs || ["words", "views"].includes(phase) ? "Pictures seen" : "Pictures",
       `${count(done)} of ${count(total)}`,
     ] : null,
     speed !== null ? ["Speed", `${pace(speed)} pictures/s`] : null,

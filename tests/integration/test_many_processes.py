@@ -29,7 +29,7 @@ from models.training_share import split
 ROOT = Path(__file__).resolve().parents[2]
 BASE = TrainSettings(arch="model1", image_size=32, epochs=3, batch_size=4, seed=1)
 NORMS = replace(BASE, arch="torchvision:resnet18", weights="none", epochs=2)
-QUICK = WordFitting(patches=600)
+QUICK = WordFitting(patches=600, view_epochs=20)
 
 TRAIN_ALL = """
 import os, pickle, sys

@@ -27,7 +27,7 @@ from models.sources import ImageFile
 from models.training import train
 from models.training_run import TrainingRun
 from models.training_share import split
-from models.training_words import VIEWS_SHARE
+from models.training_words import FITTING_SHARE
 from models.whitening import fit_whitening
 from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualWords
 
@@ -468,7 +468,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
             Parallel(
                 (
                     (mixture(8), OneLength()),
-                    (mixture(16, "relu"), mixture(8), OneLength()),
+                    (mixture(16, "relu"), mixture(8, "relu"), mixture(8), OneLength()),
                 )
             ),
         ),
@@ -634,7 +634,7 @@ def test_measuring_how_long_an_epoch_takes_leaves_the_words_alone(
     assert same(part(tmp_path / "start", "encoder"), part(tmp_path / "hurried", "encoder"))
 
 
-def test_a_time_budget_leaves_time_for_more_than_views(
+def test_a_time_budget_leaves_time_for_the_decoder(
     files: list[ImageFile], words: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[float | None] = []
@@ -649,7 +649,7 @@ def test_a_time_budget_leaves_time_for_more_than_views(
     within, without = limits
     assert without is None
     assert within is not None
-    assert before + 200 * VIEWS_SHARE <= within <= perf_counter() + 200 * VIEWS_SHARE
+    assert before + 200 * FITTING_SHARE <= within <= perf_counter() + 200 * FITTING_SHARE
 
 
 def test_how_far_the_fitting_is_is_told(
@@ -664,9 +664,10 @@ def test_how_far_the_fitting_is_is_told(
             told.append((look.phase, look.done, look.total))
 
     train(files, replace(words, epochs=0), tmp_path, progress=False, told=Listener())
-    fitting = [(done, total) for phase, done, total in told if phase == "words"]
-    assert fitting == sorted(fitting)
-    assert fitting[0][0] < fitting[-1][0] == fitting[-1][1]
+    for wanted in ("words", "views"):
+        fitting = [(done, total) for phase, done, total in told if phase == wanted]
+        assert fitting == sorted(fitting)
+        assert fitting[0][0] < fitting[-1][0] == fitting[-1][1]
 
 
 def test_model7_is_fitted_by_the_default_recipe(

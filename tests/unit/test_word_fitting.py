@@ -10,18 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from models import word_fitting
+from models.agreement import fit_agreement, random_parts
 from models.augment import FITTING_JITTERS, Jitter
 from models.blocks import SideBySide
 from models.initialisation import new_model
 from models.layers import Activation, AveragePool, Conv, Layer, Parallel, build_layers
 from models.preprocess import Preprocess
+from models.progress import ProgressFile
 from models.recipes import COLOURS, RECIPES, WordFitting
 from models.registry import create_model, list_models
 from models.view_fitting import (
     FEWEST_IMAGES,
     LEAST_VIEWS,
+    MOST_CELLS,
     Views,
-    fit_agreement,
     fit_projection,
     histograms_made,
     in_time,
@@ -52,7 +54,12 @@ SMALL: tuple[Layer, ...] = (
         )
     ),
     GlobalContext(0.3),
-    Parallel(((mixture(6), OneLength()), (mixture(12, "relu"), mixture(6), OneLength()))),
+    Parallel(
+        (
+            (mixture(6), OneLength()),
+            (mixture(12, "relu"), mixture(8, "relu"), mixture(6), OneLength()),
+        )
+    ),
 )
 
 
@@ -73,9 +80,11 @@ def plain_images(*colours: tuple[int, int, int]) -> Tensor:
     return rows.expand(-1, 3, SIDE, SIDE).contiguous()
 
 
-def fitted(pixels: Tensor, *, seed: int = 0, colour: str = "keep") -> nn.Sequential:
+def fitted(
+    pixels: Tensor, *, seed: int = 0, colour: str = "keep", fitting: WordFitting = FITTING
+) -> nn.Sequential:
     encoder = build_layers(SMALL, channels=3).requires_grad_(False)
-    fit_words(encoder, pixels, PREPROCESS, FITTING, colour=colour, seed=seed)
+    fit_words(encoder, pixels, PREPROCESS, fitting, colour=colour, seed=seed)
     return encoder
 
 
@@ -227,7 +236,7 @@ def test_colours_that_views_change_decide_what_comes_after_the_words_and_not_the
     for name, value in kept[0].state_dict().items():
         assert torch.equal(value, ignored[0].state_dict()[name])
     after = kept[2].state_dict()
-    assert len(after) == 6
+    assert len(after) == 8
     for name, value in ignored[2].state_dict().items():
         assert not torch.allclose(value, after[name], rtol=0.01)
 
@@ -237,7 +246,7 @@ def test_ignored_colours_move_an_image_less_than_kept_ones() -> None:
     turned = pixels[:, [1, 2, 0]]  # another hue everywhere
     moves = []
     for colour in COLOURS:
-        encoder = fitted(pixels, colour=colour)
+        encoder = fitted(pixels, colour=colour, fitting=replace(FITTING, view_epochs=200))
         plain, other = (encoder(PREPROCESS.normalize(each)).flatten(1) for each in (pixels, turned))
         moves.append(torch.cosine_similarity(plain, other).mean().item())
     assert moves[1] > moves[0] + 0.05
@@ -264,7 +273,7 @@ def test_no_more_images_are_looked_at_than_the_fitting_says(
 
 def views_of(vocabularies: nn.Module) -> Views:
     assert isinstance(vocabularies, SideBySide)
-    return Views(vocabularies, PREPROCESS, FITTING.view_area, generator())
+    return Views(vocabularies, PREPROCESS, FITTING.view_area, generator(), ProgressFile())
 
 
 STILL = Jitter(brightness=0, contrast=0, saturation=0)
@@ -297,12 +306,24 @@ def test_several_views_are_of_the_image_in_their_row_and_each_is_another() -> No
     colours = torch.randint(256, (11, 3), generator=generator()).tolist()
     plain = plain_images(*map(tuple, colours))
     still = views.several(plain, STILL, 3)
-    assert still.shape == (11, 3, 30)
+    assert still.shape == (3, 11, 4, 30)
     assert torch.allclose(
-        still.float(), views.plain(plain).unsqueeze(1).expand(-1, 3, -1), atol=1e-2
+        still.float(), views.plain(plain).view(1, 11, 1, 30).expand(3, -1, 4, -1), atol=1e-2
     )
-    differing = views.several(noise(2), STILL, 3).float()  # of other parts
-    assert min(torch.pdist(each).min() for each in differing) > 0.01
+    differing = views.several(noise(2), STILL, 3).float().flatten(2)  # of other parts
+    assert min(torch.pdist(differing[:, image]).min() for image in range(2)) > 0.01
+
+
+@pytest.mark.parametrize(("side", "cells"), [(16, 1), (32, 4), (64, 16), (112, 16), (160, 16)])
+def test_of_large_views_cells_are_averaged(side: int, cells: int) -> None:
+    views = replace(views_of(fitted(noise(10))[0]), least_area=1.0)
+    pixels = nn.functional.interpolate(noise(2).float(), size=(side, side)).to(torch.uint8)
+    found = views.several(pixels, STILL, 2).float()
+    assert found.shape == (2, 2, cells, 30)
+    if side // 16 % MOST_CELLS == 0:  # all cells count alike
+        whole = views.plain(pixels)
+        mirrored = found.mean(dim=2)
+        assert torch.allclose(mirrored, whole.expand(2, -1, -1), atol=0.1)
 
 
 @pytest.mark.parametrize(("until", "count"), [(None, 5), (float("inf"), 5), (0.0, LEAST_VIEWS)])
@@ -310,7 +331,7 @@ def test_when_time_is_up_there_are_as_many_views_as_there_have_to_be(
     until: float | None, count: int
 ) -> None:
     views = views_of(fitted(noise(3))[0])
-    assert views.several(noise(3), STILL, 5, until=until).shape[1] == count
+    assert views.several(noise(3), STILL, 5, until=until).shape[0] == count
 
 
 @pytest.mark.parametrize(
@@ -341,7 +362,7 @@ def test_where_time_is_short_fitting_looks_at_fewer_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("models.view_fitting.FEWEST_IMAGES", 7)
-    told: list[int] = []
+    told = Told()
     encoder = build_layers(SMALL, channels=3).requires_grad_(False)
     fit_words(
         encoder,
@@ -351,19 +372,42 @@ def test_where_time_is_short_fitting_looks_at_fewer_images(
         colour="keep",
         seed=0,
         until=0.0,
-        seen=told.append,
+        told=told,
     )
-    assert sum(told) == 30 + 7 * (2 + LEAST_VIEWS)
+    assert sum(told.advances["words"]) == 30 + 7 * (2 + LEAST_VIEWS)
+    assert told.advances["views"] == [7]
+    assert told.totals["views"] == 7
 
 
 @pytest.mark.parametrize("images", [2, 9, 40])
-def test_histograms_are_told_as_they_are_made_and_their_number_is_known_before(images: int) -> None:
-    told: list[int] = []
+def test_images_are_told_as_they_are_looked_at_and_their_number_is_known_before(
+    images: int,
+) -> None:
+    told = Told()
     encoder = build_layers(SMALL, channels=3).requires_grad_(False)
     fitting = replace(FITTING, images=30, views=4)
-    fit_words(encoder, noise(images), PREPROCESS, fitting, colour="keep", seed=0, seen=told.append)
-    assert len(told) > 1
-    assert sum(told) == histograms_made(images, fitting)
+    fit_words(encoder, noise(images), PREPROCESS, fitting, colour="keep", seed=0, told=told)
+    assert list(told.totals) == ["words", "views"]
+    assert told.totals["words"] == histograms_made(images, fitting)
+    assert told.totals["views"] == fitting.view_epochs * min(images, 30)
+    for phase, advances in told.advances.items():
+        assert len(advances) > 1
+        assert sum(advances) == told.totals[phase]
+
+
+class Told:
+    """What was told, by phase."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, int] = {}
+        self.advances: dict[str, list[int]] = {}
+
+    def begin(self, phase: str, *, total: int = 0) -> None:
+        self.totals[phase] = total
+        self.advances[phase] = []
+
+    def advance(self, images: int = 1) -> None:
+        self.advances[next(reversed(self.advances))].append(images)
 
 
 CENTRE = 5.0
@@ -373,47 +417,129 @@ def kinds_of_views(seed: int, images: int = 60) -> tuple[Tensor, Tensor, Tensor]
     """Made-up histograms around CENTRE; views turn the signs of all differences from it at once.
 
     Returns:
-        plain (N, 8), views (N, 6, 8), differences (N, 8).
+        plain (N, 8), views (6, N, 1, 8), differences (N, 8).
     """
     random = generator(seed)
     plain = torch.randn(images, 8, generator=random)
-    signs = torch.randint(2, (images, 8, 1), generator=random) * 2.0 - 1
-    views = signs * plain.unsqueeze(1) + 0.1 * torch.randn(images, 8, 8, generator=random)
-    return plain + CENTRE, views[:, :6] + CENTRE, views[:, 6] - views[:, 7]
+    signs = torch.randint(2, (8, images, 1), generator=random) * 2.0 - 1
+    views = signs * plain + 0.1 * torch.randn(8, images, 8, generator=random)
+    return plain + CENTRE, views[:6].unsqueeze(2) + CENTRE, views[6] - views[7]
 
 
 def partner_found(rows: Tensor) -> float:
-    """Share of first views whose nearest second view is of the same image. Shape: (N, 2, D)."""
-    first, second = nn.functional.normalize(rows, dim=2).unbind(dim=1)
-    return ((first @ second.T).argmax(dim=1) == torch.arange(len(rows))).float().mean().item()
+    """Share of first views whose nearest second view is of the same image. Shape: (2, N, D)."""
+    first, second = nn.functional.normalize(rows, dim=2)
+    return ((first @ second.T).argmax(dim=1) == torch.arange(len(first))).float().mean().item()
 
 
-def agreement(width: int = 64, size: int = 16) -> nn.Sequential:
-    layers = (mixture(width, "relu"), mixture(size), OneLength())
-    return build_layers(layers, channels=8).requires_grad_(False)
+def agreement(*widths: int, size: int = 16) -> nn.Sequential:
+    hidden = tuple(mixture(width, "relu") for width in widths)
+    return build_layers((*hidden, mixture(size), OneLength()), channels=8).requires_grad_(False)
 
 
-def test_agreeing_layers_find_views_that_no_linear_layer_can() -> None:
+@pytest.mark.parametrize("widths", [(64,), (64, 32)])
+def test_agreeing_layers_find_views_that_no_linear_layer_can(widths: tuple[int, ...]) -> None:
     plain, views, differences = kinds_of_views(0, images=400)
     _, unseen, _ = kinds_of_views(1)
-    layers = agreement()
+    layers = agreement(*widths)
     fitting = replace(FITTING, view_epochs=150)
-    fit_agreement(layers, plain, views, differences, fitting, generator=generator())
-    found = layers(unseen[:, :2].flatten(0, 1).view(-1, 8, 1, 1)).view(60, 2, -1)
-    assert partner_found(unseen[:, :2] - CENTRE) < 0.6  # half of the pairs have opposite signs
+    agree(layers, plain, views, differences, fitting)
+    found = layers(unseen[:2].reshape(-1, 8, 1, 1)).view(2, 60, -1)
+    assert partner_found(unseen[:2, :, 0] - CENTRE) < 0.6  # half of the pairs have opposite signs
     assert partner_found(found) > 0.85
+
+
+def agree(
+    layers: nn.Sequential,
+    plain: Tensor,
+    views: Tensor,
+    differences: Tensor,
+    fitting: WordFitting = FITTING,
+) -> None:
+    fit_agreement(
+        layers, plain, views, differences, fitting, generator=generator(), told=ProgressFile()
+    )
 
 
 def test_agreement_does_not_depend_on_the_weights_before_nor_on_the_global_seed() -> None:
     results = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        layers = agreement()
+        layers = agreement(64, 32)
         before = torch.get_rng_state()
-        fit_agreement(layers, *kinds_of_views(0), FITTING, generator=generator())
+        agree(layers, *kinds_of_views(0))
         assert torch.equal(torch.get_rng_state(), before)
         results.append(layers.state_dict())
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
+def test_parts_of_an_image_come_together_too() -> None:
+    """Four words tell the image in all its cells, four each half; a whole view tells both by all.
+
+    Whoever sees only whole views does not learn which words the halves share.
+    """
+    found = {}
+    for part_side in (0.4, 1.0):
+        layers = agreement(64, 32)
+        fitting = replace(FITTING, view_epochs=150, part_side=part_side)
+        cells, differences = cells_of_halves(0)
+        noise = 0.1 * torch.randn(4, *cells.shape, generator=generator())
+        agree(layers, cells.mean(dim=1), cells + noise, differences, fitting)
+        unseen = cells_of_halves(1, images=40)[0][:, ::2]
+        halves = layers(unseen.transpose(0, 1).reshape(-1, 8, 1, 1)).view(2, len(unseen), -1)
+        found[part_side] = partner_found(halves)
+    assert found[0.4] > found[1.0] + 0.2
+
+
+def cells_of_halves(seed: int, images: int = 400) -> tuple[Tensor, Tensor]:
+    """Made-up histograms of two by two cells (N, 4, 8), and differences of views (N, 8)."""
+    random = generator(seed)
+    whole = 1.5 * torch.randn(images, 1, 4, generator=random).expand(-1, 2, -1)
+    halves = torch.cat([whole, torch.randn(images, 2, 4, generator=random)], dim=2)
+    return halves.repeat_interleave(2, dim=1), 0.1 * torch.randn(images, 8, generator=random)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 4])
+@pytest.mark.parametrize("least", [0.2, 0.5, 1.0])
+def test_a_random_part_is_a_rectangle_of_the_size_that_was_asked_for(
+    side: int, least: float
+) -> None:
+    parts = random_parts(400, side, least, generator()).view(400, side, side)
+    assert parts.min() >= 0
+    assert torch.allclose(parts.sum(dim=(1, 2)), torch.ones(400), atol=1e-5)
+    down, along = parts.sum(dim=2), parts.sum(dim=1)
+    assert torch.allclose(parts, down.unsqueeze(2) * along.unsqueeze(1), atol=1e-5)
+    for share in (down, along):
+        # A cell that is wholly inside has 1 / length: the length of a part is seen by it.
+        lengths = 1 / share.max(dim=1).values
+        assert lengths.max() <= side + 1e-3
+        assert lengths.min() >= max(least * side / 2, 0.5 * min(least * side, 1))
+        if least == 1.0:
+            assert torch.allclose(share, torch.full_like(share, 1 / side), atol=1e-5)
+        elif side > 1:  # everywhere
+            assert (share.mean(dim=0) > 0.3 / side).all()
+            assert share.std() > 0.01
+
+
+def test_where_time_is_short_layers_are_trained_for_fewer_steps() -> None:
+    plain, views, differences = kinds_of_views(0)
+    counts = {}
+    for seconds in (-1.0, 0.2, 1e6):
+        told = Told()
+        fit_agreement(
+            agreement(64, 32),
+            plain,
+            views,
+            differences,
+            replace(FITTING, view_epochs=2_000),
+            generator=generator(),
+            told=told,
+            until=perf_counter() + seconds,
+        )
+        counts[seconds] = len(told.advances["views"])
+    assert counts[-1.0] == 1
+    assert 1 < counts[0.2] < 2_000
+    assert counts[1e6] == 2_000
 
 
 def projection_of(
