@@ -126,6 +126,29 @@ def test_a_group_opens_as_its_images_and_can_be_left_again(groups: Visit) -> Non
     expect(tiles).to_have_count(3)
 
 
+def test_a_click_during_which_the_groups_are_drawn_anew_is_one(groups: Visit) -> None:
+    page = groups()
+    link = page.get_by_role("link", name="3 images in no group")
+    expect(link).to_be_visible()
+    page.evaluate("location.hash = '#/help'")
+    expect(link).to_be_hidden()
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/groups*", hold)
+    page.evaluate("location.hash = '#/groups'")
+    expect(link).to_be_visible()
+    link.hover()
+    page.mouse.down()
+    with page.expect_response("**/groups*"):
+        waiting[0].continue_()
+    page.wait_for_timeout(200)
+    page.mouse.up()
+    expect(page.locator("#view-browse .tiles:not(.skeleton) .tile")).to_have_count(3)
+
+
 def test_a_search_starts_from_the_representative(groups: Visit, searcher: FakeSearcher) -> None:
     assert searcher.summary is not None
     representative = searcher.summary.groups[2].representative
