@@ -30,7 +30,8 @@ RECONSTRUCTIONS_FILE = "reconstructions.webp"
 """Originals over reconstructions (models/reconstructions.py); not every checkpoint has it."""
 DEFAULT_CHECKPOINT = Path(__file__).parent / "default_checkpoint"
 """What encodes images until somebody trains on them. Fitted to procedural images alone, by
-``python scripts/train.py procedural --out models/default_checkpoint --whiten 0``."""
+``python scripts/train.py procedural --recipe general --out models/default_checkpoint --whiten 0``.
+"""
 FORMAT_VERSION = 1
 WHITENING_FORMAT_VERSION = 2
 """With a whitening beside the weights, which a reader of format 1 would take for damage."""

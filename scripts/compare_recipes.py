@@ -21,11 +21,12 @@ from indexer.study_results import Row
 from indexer.types import Distance
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
-from models.recipes import COLOURS, RECIPES, TrainSettings
+from models.recipes import COLOURS, TrainSettings, get_recipe
 from models.registry import describe_names
 from scripts.studies.judging import judge, judged_baselines
 from scripts.studies.results import DOCS, RESULTS, Content, machine_facts, read_json, write_json
 
+COMPARED = ("retrieval", "study")
 SHOWN_METRICS = ("precision_at_k", "mean_average_precision")
 
 
@@ -44,7 +45,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def variants(arguments: argparse.Namespace) -> Iterator[TrainSettings]:
     """Every recipe, with every choice of colour where it matters, with every seed."""
-    for recipe in RECIPES.values():
+    for recipe in map(get_recipe, COMPARED):
         for colour in COLOURS if recipe.contrastive else COLOURS[:1]:
             for seed in range(arguments.seeds):
                 yield TrainSettings(

@@ -426,7 +426,7 @@ def test_one_image_is_too_few(files: list[ImageFile], tmp_path: Path) -> None:
         ({"lr": 0.0}, "lr is 0.0"),
         ({"loss": "l1"}, "no loss 'l1'; choose from mse, ssim"),
         ({"scheduler": "step"}, "no scheduler 'step'; choose from none, cosine"),
-        ({"recipe": "magic"}, "no recipe 'magic'; choose from retrieval, study"),
+        ({"recipe": "magic"}, "no recipe 'magic'; choose from retrieval, general, study"),
     ],
 )
 def test_settings_that_cannot_be_trained_are_refused(
