@@ -55,7 +55,7 @@ AGREEMENT_JITTERS: Mapping[str, Jitter] = {
     "keep": Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.03),
     "ignore": JITTERS["ignore"],
 }
-"""The same for views that layers are trained to bring together (models/view_fitting.py): what these
+"""The same for views that layers are trained to bring together (models/agreement.py): what these
 change is forgotten altogether, so they change colours less."""
 
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))

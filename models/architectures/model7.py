@@ -1,11 +1,12 @@
 """model7, "visual words": this project's own, made to search well at little cost.
 
 Vocabularies of texture (grey patches at equal contrast), of coloured texture, both at two scales,
-and of single colours look at every fourth pixel; those of colours and of coarse coloured texture,
-which need it least, at every eighth. Their histograms over cells of 32 pixels are brought to 512
-channels, half of them by a layer that gives less weight to what views of one image
-differ in, half by three layers that are trained to find an image's views among those of others
-(models/view_fitting.py). How it came to be, and what each part is worth: docs/embedding.md.
+and of single colours look at every fourth pixel; those of colours and of coarse coloured texture
+at every eighth, for speed. Their histograms over cells of 32 pixels are brought to 512 channels,
+half of them by a layer that gives less weight to what views of one image differ in
+(models/view_fitting.py), half by three layers that are trained to find an image's views among those
+of others (models/agreement.py). What it is worth: docs/embedding.md; ``scripts/embedding_study.py``
+measures each part.
 """
 
 from models.declared import DeclaredArchitecture
@@ -16,7 +17,7 @@ from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualW
 STRIDE = 4
 CELL = 32
 LOCAL = 0.3
-"""Share of a cell's own difference that stays; docs/embedding.md has 0 and 1 beside it."""
+"""Share of a cell's own difference that stays; ``scripts/embedding_study.py`` measures 0 and 1, too."""
 HALF = 256
 """Channels of each half of the latent."""
 
