@@ -17,7 +17,7 @@ from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualW
 STRIDE = 4
 CELL = 32
 LOCAL = 0.3
-"""Share of a cell's own difference that stays; ``scripts/embedding_study.py`` measures 0 and 1, too."""
+"""Share of a cell's own difference that stays; ``scripts/embedding_study.py`` has 0 and 1, too."""
 HALF = 256
 """Channels of each half of the latent."""
 
