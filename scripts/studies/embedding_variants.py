@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from indexer.types import Distance
@@ -58,13 +59,18 @@ def variants() -> Iterator[Variant]:
     standard = tuple((pooling, distance) for pooling in STANDARD for distance in Distance)
     unfitted = replace(FITTING, view_exponent=0.0)
     yield Variant("as it is", pairs=standard + further)
+    # These need no fitting of their own, and so come while that of the whole is remembered.
+    yield Variant("the closed-form half alone", halves="first")
+    yield Variant("the trained half alone", halves="second")
+    yield Variant("cells on their own", local=1.0)
+    yield Variant("cells all alike", local=0.0)
+    for count in (3, 6):
+        yield Variant(f"expanded by {count} neighbours", expand=count)
+    yield Variant("neither, views left out", fitting=unfitted, halves="first")
     for index, name in enumerate(VOCABULARIES):
         yield Variant(f"without {name}", branches=ALL - {index})
     for index, name in enumerate(VOCABULARIES):
         yield Variant(f"{name} alone", branches=frozenset({index}))
-    yield Variant("the closed-form half alone", halves="first")
-    yield Variant("the trained half alone", halves="second")
-    yield Variant("neither, views left out", fitting=unfitted, halves="first")
     yield Variant("two views of each image", fitting=replace(FITTING, views=2))
     yield Variant("six views of each image", fitting=replace(FITTING, views=6))
     yield Variant("views as a whole, no parts", fitting=replace(FITTING, part_side=1.0))
@@ -74,10 +80,6 @@ def variants() -> Iterator[Variant]:
     yield Variant("views keep hue", colour="strict")
     yield Variant("views change hue more", colour="strong")
     yield Variant("views of any hue (--colour ignore)", colour="ignore")
-    yield Variant("cells on their own", local=1.0)
-    yield Variant("cells all alike", local=0.0)
-    for count in (3, 6):
-        yield Variant(f"expanded by {count} neighbours", expand=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Seen:
     several: Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Histograms:
     """What all variants of one seed share.
 
@@ -108,6 +110,10 @@ class Histograms:
     plain: Tensor
     views: Mapping[str, Seen]
     channels: tuple[range, ...] = field(default=())
+
+    def kept(self, branches: AbstractSet[int]) -> list[int]:
+        """The channels of ``branches``, in their order."""
+        return [channel for index in sorted(branches) for channel in self.channels[index]]
 
 
 def histograms(
@@ -167,9 +173,18 @@ def histograms(
 def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, Vector]:
     """What ``variant`` makes of the searched images, for each of its poolings."""
     import torch
+    from torch import nn
 
-    kept = [channel for index in sorted(variant.branches) for channel in seen.channels[index]]
-    after = after_words(seen, variant, kept, seed=seed)
+    from models.blocks import SideBySide
+    from models.visual_words import TowardsMean
+
+    fitted = []
+    if variant.halves != "second":
+        fitted.append(steady(seen, variant.branches, variant.fitting, variant.colour))
+    if variant.halves != "first":
+        fitted.append(agreeing(seen, variant.branches, variant.fitting, variant.colour, seed))
+    after = nn.Sequential(TowardsMean(variant.local), SideBySide(fitted))
+    kept = seen.kept(variant.branches)
     poolings = {pooling for pooling, _ in variant.pairs}
     rows: dict[Pooling, list[Tensor]] = {pooling: [] for pooling in poolings}
     with torch.inference_mode():
@@ -181,39 +196,42 @@ def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, V
     return {name: expanded(each, variant.expand).numpy() for name, each in pooled.items()}
 
 
-def after_words(
-    seen: Histograms, variant: Variant, kept: Sequence[int], *, seed: int
+@lru_cache(maxsize=1)
+def steady(
+    seen: Histograms, branches: frozenset[int], fitting: WordFitting, colour: str
 ) -> nn.Sequential:
-    """What comes after the histograms, as in model7, fitted to the ``kept`` channels."""
+    """The half that is fitted in closed form, to the channels of ``branches``."""
+    from models.layers import build_layers
+    from models.view_fitting import fit_projection
+
+    kept = seen.kept(branches)
+    half = build_layers(halves(min(HALF, len(kept)))[0], channels=len(kept))
+    differences = seen.views[colour].differences[:, kept]
+    fit_projection(half[0], seen.plain[:, kept], differences, fitting)
+    return half
+
+
+@lru_cache(maxsize=1)
+def agreeing(
+    seen: Histograms, branches: frozenset[int], fitting: WordFitting, colour: str, seed: int
+) -> nn.Sequential:
+    """The half that is trained, on the channels of ``branches``."""
     import torch
-    from torch import nn
 
     from models.agreement import fit_agreement
-    from models.blocks import SideBySide
     from models.layers import build_layers
     from models.progress import ProgressFile
-    from models.view_fitting import fit_projection
-    from models.visual_words import TowardsMean
 
-    size = min(HALF, len(kept))
-    first, second = (build_layers(half, channels=len(kept)) for half in halves(size))
-    plain, views = seen.plain[:, kept], seen.views[variant.colour]
-    differences = views.differences[:, kept]
-    fitted = []
-    if variant.halves != "second":
-        fit_projection(first[0], plain, differences, variant.fitting)
-        fitted.append(first)
-    if variant.halves != "first":
-        several = views.several[: variant.fitting.views]
-        if len(kept) < several.shape[-1]:
-            several = several[..., kept]
-        generator = torch.Generator().manual_seed(seed)
-        fit_agreement(
-            second, plain, several, differences, variant.fitting,
-            generator=generator, told=ProgressFile(),
-        )  # fmt: skip
-        fitted.append(second)
-    return nn.Sequential(TowardsMean(variant.local), SideBySide(fitted))
+    kept, views = seen.kept(branches), seen.views[colour]
+    half = build_layers(halves(min(HALF, len(kept)))[1], channels=len(kept))
+    several = views.several[: fitting.views]
+    if len(kept) < several.shape[-1]:
+        several = several[..., kept]
+    fit_agreement(
+        half, seen.plain[:, kept], several, views.differences[:, kept], fitting,
+        generator=torch.Generator().manual_seed(seed), told=ProgressFile(),
+    )  # fmt: skip
+    return half
 
 
 def expanded(vectors: Tensor, count: int, *, alpha: float = 3.0) -> Tensor:
