@@ -243,6 +243,7 @@ const draw = async (params) => {
   similarity.busy(true);
   try {
     const answers = await load(dataset, state);
+    await similarity.released();
     if (mine !== visit) return; // somebody went on before it came
     (state.show === "failed" ? drawFailures : drawImages)(dataset, state, answers);
     drawn = wanted;

@@ -293,16 +293,6 @@ const drawDuplicates = async (dataset, state) => {
   ];
 };
 
-// Whoever presses something that is drawn anew before they let go would have clicked on nothing.
-let letGo = Promise.resolve();
-root.addEventListener("pointerdown", () => {
-  letGo = new Promise((done) => {
-    for (const end of ["pointerup", "pointercancel"]) {
-      window.addEventListener(end, () => setTimeout(done), { once: true }); // after the click
-    }
-  });
-});
-
 const draw = async (params) => {
   const dataset = chosen();
   visit += 1;
@@ -324,7 +314,7 @@ const draw = async (params) => {
   similarity.busy(true);
   try {
     const drawn = await (state.show === "groups" ? drawGroups : drawDuplicates)(dataset, state);
-    await letGo;
+    await similarity.released();
     if (mine !== visit) return; // somebody went on before it came
     root.replaceChildren(...drawn.flat().filter(Boolean));
     if (keyboard) root.querySelector(held)?.focus({ preventScroll: true });

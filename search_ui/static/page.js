@@ -126,6 +126,19 @@ window.similarity ??= (() => {
     else mark();
   };
 
+  // Kept once the visitor lets go of what they press, at once if that is nothing. A view that is
+  // drawn anew in between would make them click on nothing.
+  let letGo = Promise.resolve();
+  const released = () => letGo;
+  const ENDS = ["pointerup", "pointercancel", "contextmenu"];
+  window.addEventListener("pointerdown", ({ button }) => {
+    if (button !== 0) return;
+    letGo = new Promise((done) => {
+      const after = () => setTimeout(done); // the click itself comes last
+      ENDS.forEach((end) => window.addEventListener(end, after, { once: true, capture: true }));
+    });
+  }, { capture: true });
+
   // A modal dialog with a title and a button that closes it; removed when it is closed. The browser
   // keeps the focus inside, closes it with Esc and gives the focus back.
   const dialog = (name, title, ...content) => {
@@ -147,6 +160,6 @@ window.similarity ??= (() => {
 
   return {
     views: window.similarityViews,
-    element, icon, picture, fullPicture, notice, copyButton, oneOf, command, firstCommands, unindexed, dialog, busy, opened,
+    element, icon, picture, fullPicture, notice, copyButton, oneOf, command, firstCommands, unindexed, dialog, busy, released, opened,
   };
 })();

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from indexer.errors import CollectionBusyError
 from indexer.failures import Failure
@@ -189,6 +189,29 @@ def test_failed_files_are_listed_with_reason_and_size_as_text(browse: Callable[.
         "python -m indexer failures hills --retry"
     )
     assert "show=failed" in page.url
+
+
+def test_a_click_during_which_the_images_are_drawn_anew_is_one(
+    browse: Callable[..., Page],
+) -> None:
+    page = browse()
+    expect(summary(page)).to_have_text(f"{IMAGES} images, page 1 of 3")
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/images*", hold)
+    page.evaluate("location.hash = '#/browse?order=name'")
+    page.locator("#view-browse .drawn[aria-busy]").wait_for()
+    page.get_by_role("link", name="Page 3").hover()
+    page.mouse.down()
+    page.unroute("**/images*")
+    with page.expect_response("**/images*"):
+        waiting[0].continue_()
+    page.wait_for_timeout(200)
+    page.mouse.up()
+    expect(summary(page)).to_have_text(f"{IMAGES} images, page 3 of 3")
 
 
 def test_a_label_that_nothing_has_leads_back_to_all(browse: Callable[..., Page]) -> None:
