@@ -41,7 +41,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fit", metavar="SOURCE", help="fit to these images, not to SOURCE's own")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--image-size", type=int, default=RECIPE.image_size, metavar="PIXELS")
-    parser.add_argument("--whole-only", action="store_true", help="only model7 as it is")
+    parser.add_argument(
+        "--variant-seeds",
+        type=int,
+        metavar="N",
+        help="of all but model7 as it is; as many as --seeds when left out, 0: it alone",
+    )
     parser.add_argument(
         "--skip-colours",
         action="store_true",
@@ -77,10 +82,12 @@ def measure(arguments: argparse.Namespace) -> Row:
     fitted_to, fitted = load(arguments.fit) if arguments.fit else (source, searched)
     labels = [file.label for file in source.files]
     rows: list[Row] = []
-    chosen = [each for each in variants() if not arguments.whole_only or each.name == "as it is"]
+    whole, *others = variants()
     if arguments.skip_colours:
-        chosen = [each for each in chosen if each.colour == "keep"]
+        others = [each for each in others if each.colour == "keep"]
+    variant_seeds = arguments.seeds if arguments.variant_seeds is None else arguments.variant_seeds
     for seed in range(arguments.seeds):
+        chosen = [whole, *others] if seed < variant_seeds else [whole]
         colours = {variant.colour for variant in chosen}
         seen = histograms(searched, fitted, arguments.image_size, colours=colours, seed=seed)
         for variant in chosen:
@@ -100,6 +107,7 @@ def measure(arguments: argparse.Namespace) -> Row:
         "fitted_to": fitted_to.name,
         "image_size": arguments.image_size,
         "seeds": arguments.seeds,
+        "variant_seeds": variant_seeds,
         **machine_facts(),
         "rows": rows,
     }

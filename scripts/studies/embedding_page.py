@@ -57,9 +57,11 @@ def speed_section(speed: Content) -> str:
 
 def section(content: Content) -> str:
     """One data set's table."""
+    seeds, others = content["seeds"], content.get("variant_seeds", 0)
+    of_others = f" ({others} of the variants)" if others not in (0, seeds) else ""
     lines = [
         f"\n## {content['dataset']}: {content['images']:,} images at {content['image_size']} px, "
-        f"fitted to {content['fitted_to']}, {content['seeds']} seeds\n",
+        f"fitted to {content['fitted_to']}, {seeds} seeds{of_others}\n",
         "| variant | vector | distance | P@1 | precision@8 | mAP |",
         "|---|---|---|--:|--:|--:|",
     ]
