@@ -34,7 +34,7 @@ PRECISIONS = ("auto", "off", "bf16", "fp16")
 class WordFitting:
     """How an encoder of visual words is fitted to images (models/word_fitting.py).
 
-    ``scripts/embedding_study.py`` measures other numbers of views and passes, other temperatures.
+    docs/embedding.md has other numbers of views and passes, and other temperatures, beside these.
 
     Attributes:
         patches: number of patches that the words are found among.

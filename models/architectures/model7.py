@@ -5,8 +5,7 @@ and of single colours look at every fourth pixel; those of colours and of coarse
 at every eighth, for speed. Their histograms over cells of 32 pixels are brought to 512 channels,
 half of them by a layer that gives less weight to what views of one image differ in
 (models/view_fitting.py), half by three layers that are trained to find an image's views among those
-of others (models/agreement.py). What it is worth: docs/embedding.md; ``scripts/embedding_study.py``
-measures each part.
+of others (models/agreement.py). What each part is worth: docs/embedding.md.
 """
 
 from models.declared import DeclaredArchitecture
@@ -17,7 +16,7 @@ from models.word_layers import GlobalContext, LocalHistogram, OneLength, VisualW
 STRIDE = 4
 CELL = 32
 LOCAL = 0.3
-"""Share of a cell's own difference that stays; ``scripts/embedding_study.py`` has 0 and 1, too."""
+"""Share of a cell's own difference that stays; docs/embedding.md has 0 and 1 beside it."""
 HALF = 256
 """Channels of each half of the latent."""
 

@@ -10,7 +10,7 @@ from scripts.studies.judging import METRICS
 from scripts.studies.results import Content
 
 INTRODUCTION = """\
-# What model7 is worth
+# What each part of model7 is worth
 
 Written by `scripts/embedding_study.py` from `docs/results/embedding-*.json`; edit those, not this.
 
