@@ -131,9 +131,9 @@ RECIPES: Mapping[str, Recipe] = {
             _RETRIEVAL,
             name="general",
             summary="as retrieval, for other images than those that are trained on",
-            # Parts of views, and a high temperature, teach what these very images have in common:
-            # photographs and drawn kinds that the default checkpoint never saw were all found less
-            # often with either.
+            # A high temperature teaches what these very images have in common: photographs and
+            # drawn kinds that the default checkpoint never saw were all found less often with it,
+            # drawn kinds also with parts of views, which gained nothing on photographs.
             words=WordFitting(part_side=1.0, view_epochs=150, view_temperature=0.1),
         ),
         Recipe(
