@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from time import perf_counter
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ TRIAL_STEPS = 4
 
 
 def fit_agreement(
-    layers: nn.Sequential,
+    heads: Sequence[nn.Sequential],
     plain: Tensor,
     views: Tensor,
     differences: Tensor,
@@ -43,47 +44,65 @@ def fit_agreement(
     visual representations", ICML 2020, arXiv 2002.05709) on histograms instead of pictures: the
     words stay, so that each view is looked at once and every step costs next to nothing. Of each
     view a step sees a random part, the mean of some of its cells, so that a few views go a long
-    way. What comes in is made alike in all directions first, as by :func:`fit_projection`.
+    way. What comes in is made alike in all directions first, as by :func:`fit_projection`. Heads
+    know nothing of each other; they are trained at once so that time is theirs in equal parts.
 
     Args:
-        layers: convolutions of kernel 1, from K words, a ReLU between each two; changed.
+        heads: convolutions of kernel 1 each, from K words, a ReLU between each two; changed.
         plain: histograms of images. Shape: (N, K).
-        views: cells of views of them, V >= 2. Shape: (V, N, P, K), P a square.
+        views: cells of views of them for each head, V >= 2. Shape: (heads, V, N, P, K), P a square.
         differences: of two views of each image, for the directions. Shape: (N, K).
         fitting: how long, how sharply.
         generator: of the start, the order and the parts.
         told: hears of the images of each step.
         until: ``perf_counter()`` value at which to be done, with fewer passes where need be.
     """
-    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(int(torch.randint(2**31 - 1, (), generator=generator)))
         even, shift = _evened(plain, differences, fitting)
-        network = nn.Sequential(*(_trainable(layer) for layer in convolutions[:-1]))
-        network.append(nn.Linear(convolutions[-1].in_channels, convolutions[-1].out_channels))
+        networks = nn.ModuleList(_trainable(_convolutions(head)) for head in heads)
 
-        def step(network: nn.Module) -> Tensor:
-            one, other = (part @ even.T + shift for part in _parts(views, fitting, generator))
-            projected = network(torch.cat([one, other]))
-            return nt_xent_loss(*projected.chunk(2), temperature=fitting.view_temperature)
+        def step(networks: nn.ModuleList) -> Tensor:
+            losses = []
+            for network, seen in zip(networks, views, strict=True):
+                one, other = (part @ even.T + shift for part in _parts(seen, fitting, generator))
+                pair = network(torch.cat([one, other])).chunk(2)
+                losses.append(nt_xent_loss(*pair, temperature=fitting.view_temperature))
+            return torch.stack(losses).sum()
 
-        steps = fitting.view_epochs * -(-views.shape[1] // STEP_IMAGES)
+        images = views.shape[2]
+        steps = fitting.view_epochs * -(-images // STEP_IMAGES)
         if until is not None:
             before = generator.get_state()
-            steps = min(steps, _steps_until(until, network, step))
+            steps = min(steps, _steps_until(until, networks, step))
             generator.set_state(before)
-        _train(network, step, steps, told, images=min(views.shape[1], STEP_IMAGES))
-    with torch.no_grad():
-        weights = [_folded(part.eval()) for part in network]
-        weights[0] = weights[0][0] @ even, weights[0][0] @ shift + weights[0][1]
-    for layer, (weight, bias) in zip(convolutions, weights, strict=True):
+        _train(networks, step, steps, told, images=min(images, STEP_IMAGES))
+    for head, network in zip(heads, networks.eval(), strict=True):
+        _take_over(head, cast(nn.Sequential, network), even, shift)
+
+
+def _convolutions(head: nn.Sequential) -> list[nn.Conv2d]:
+    return [layer for layer in head if isinstance(layer, nn.Conv2d)]
+
+
+def _trainable(convolutions: Sequence[nn.Conv2d]) -> nn.Sequential:
+    """As ``convolutions`` on rows, with a batch norm and a ReLU after each but the last."""
+    *hidden, last = convolutions
+    network = nn.Sequential()
+    for layer in hidden:
+        linear = nn.Linear(layer.in_channels, layer.out_channels)
+        network.append(nn.Sequential(linear, nn.BatchNorm1d(layer.out_channels), nn.ReLU()))
+    return network.append(nn.Linear(last.in_channels, last.out_channels))
+
+
+@torch.no_grad()
+def _take_over(head: nn.Sequential, network: nn.Sequential, even: Tensor, shift: Tensor) -> None:
+    """What ``network`` does to evened histograms, ``head`` does to histograms from now on."""
+    weights = [_folded(part) for part in network]
+    first, bias = weights[0]
+    weights[0] = first @ even, first @ shift + bias
+    for layer, (weight, bias) in zip(_convolutions(head), weights, strict=True):
         set_values(layer, weight, bias)
-
-
-def _trainable(layer: nn.Conv2d) -> nn.Sequential:
-    """As ``layer`` on rows, with a batch norm, and a ReLU after it."""
-    norm = nn.BatchNorm1d(layer.out_channels)
-    return nn.Sequential(nn.Linear(layer.in_channels, layer.out_channels), norm, nn.ReLU())
 
 
 def _folded(part: nn.Module) -> tuple[Tensor, Tensor]:
@@ -156,9 +175,11 @@ def random_parts(count: int, side: int, least: float, generator: torch.Generator
     return parts / parts.sum(dim=1, keepdim=True)
 
 
-def _steps_until(until: float, network: nn.Module, step: Callable[[nn.Module], Tensor]) -> int:
+def _steps_until(
+    until: float, networks: nn.ModuleList, step: Callable[[nn.ModuleList], Tensor]
+) -> int:
     """How many steps there is time for, at least one, from a few on a copy."""
-    trial = deepcopy(network)
+    trial = deepcopy(networks)
     optimizer = torch.optim.AdamW(trial.parameters(), LEARNING_RATE)
     durations = []
     for _ in range(TRIAL_STEPS):
@@ -169,21 +190,21 @@ def _steps_until(until: float, network: nn.Module, step: Callable[[nn.Module], T
 
 
 def _train(
-    network: nn.Module,
-    step: Callable[[nn.Module], Tensor],
+    networks: nn.ModuleList,
+    step: Callable[[nn.ModuleList], Tensor],
     steps: int,
     told: Phases,
     *,
     images: int,
 ) -> None:
     """Steps of one cycle of the learning rate (Smith, Topin, 2018, arXiv 1708.07120)."""
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(networks.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=steps, pct_start=WARM_UP
     )
     told.begin("views", total=steps * images)
     for _ in range(steps):
-        _follow(step(network), optimizer)
+        _follow(step(networks), optimizer)
         scheduler.step()
         told.advance(images)
 

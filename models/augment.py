@@ -51,12 +51,16 @@ FITTING_JITTERS: Mapping[str, Jitter] = {
 and grey pays even where colour tells kinds apart. ``scripts/embedding_study.py`` without
 ``--skip-colours`` measures what other changes give."""
 
-AGREEMENT_JITTERS: Mapping[str, Jitter] = {
-    "keep": Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.03),
-    "ignore": JITTERS["ignore"],
+AGREEMENT_JITTERS: Mapping[str, tuple[Jitter, Jitter]] = {
+    "keep": (
+        Jitter(brightness=0.3, contrast=0.3, saturation=0.45, hue=0.03),
+        FITTING_JITTERS["keep"],
+    ),
+    "ignore": (JITTERS["ignore"], JITTERS["ignore"]),
 }
-"""The same for views that layers are trained to bring together (models/agreement.py): what these
-change is forgotten altogether, so they change colours less."""
+"""The same for views that layers are trained to bring together, a head for each of the two
+(models/agreement.py). What views change is forgotten altogether there: of some images a lot of
+colour is worth keeping, of others a little, and where one head is best the other costs little."""
 
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 """NTSC's luma and two colour axes (FCC, 1953): turning the axes turns the hue."""

@@ -33,7 +33,7 @@ class Progress:
 
     Attributes:
         phase: what is being done: ``unpacking``, ``reading``, ``words`` (fitting visual words),
-            ``training``, ``whitening``; of a sync ``comparing``, ``encoding`` (in a dry run
+            ``views`` (training heads on views), ``training``, ``whitening``; of a sync ``comparing``, ``encoding`` (in a dry run
             ``checking``), ``publishing``.
         done, total: images of this phase, seen again counted again; a total of 0 where there is
             nothing to count.

@@ -46,7 +46,7 @@ class WordFitting:
         view_exponent: variances between views to this power divide; 0 leaves views out.
             Within-class covariance normalisation (Hatch, Kajarekar, Stolcke, "Within-class
             covariance normalization for SVM-based speaker recognition", Interspeech 2006) is 1/2.
-        views: of each image, that layers are trained with to find it again.
+        views: of each image, that a head's layers are trained with to find it again.
         part_side: least side of the part of a view that one step sees, as a share of the view's.
         view_epochs: passes over the images in that training.
         view_temperature: of its NT-Xent. Higher than usual: what is alike in kind then comes
@@ -61,7 +61,7 @@ class WordFitting:
     view_exponent: float = 0.35
     views: int = 12
     part_side: float = 0.35
-    view_epochs: int = 300
+    view_epochs: int = 200
     view_temperature: float = 0.5
 
 

@@ -1,15 +1,16 @@
 """Fitting what comes after histograms of words: what do two views of one image have in common?
 
-Two answers stand side by side in the latent. :func:`fit_projection` divides directions by how much
-views of one image differ in them, in closed form. :func:`models.agreement.fit_agreement` trains
-layers to find an image's views among those of other images. The second finds more of what a picture
-shows, and is blind to more, such as fine differences of colour. Side by side they lose little where
-one of them is best and gain where it is not.
+Several answers stand side by side in the latent. :func:`fit_projection` divides directions by how
+much views of one image differ in them, in closed form. :func:`models.agreement.fit_agreement`
+trains layers to find an image's views among those of other images, once with views that change
+colours a little and once a lot. Those find more of what a picture shows, and are blind to more,
+such as fine differences of colour. Side by side they lose little where one of them is best and gain
+where it is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -26,12 +27,14 @@ from models.recipes import WordFitting
 BATCH = 8
 """Images at once: few, because maps of many words are large, and fresh memory is slow."""
 LEAST_VIEWS = 2
-"""Of each image, whatever the time: agreement is between two."""
+"""Of each image for each head, whatever the time: agreement is between two."""
+DIFFERENCE_VIEWS = 2
+"""Of each image, for :meth:`Views.difference`."""
 FEWEST_IMAGES = 512
 """That views are looked at of, whatever the time."""
 MOST_CELLS = 4
 """Per side of a view's map, which are those of 128 pixels; larger maps are averaged, for memory's
-sake: what is kept of 4,096 images takes a gigabyte."""
+sake: what is kept of 4,096 images takes a gigabyte for each head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +61,33 @@ class Views:
 
     def difference(self, images: Tensor, jitter: Jitter) -> Tensor:
         """The same of two views of each image, one minus the other: (N, 3, S, S) -> (N, K)."""
-        first, second = (self._random(images, jitter, _mean_of_cells) for _ in range(2))
+        first, second = (
+            self._random(images, jitter, _mean_of_cells) for _ in range(DIFFERENCE_VIEWS)
+        )
         return first - second
 
     def several(
-        self, images: Tensor, jitter: Jitter, count: int, *, until: float | None = None
+        self,
+        images: Tensor,
+        jitters: Sequence[Jitter],
+        count: int,
+        *,
+        until: float | None = None,
     ) -> Tensor:
-        """The cells of ``count`` views of each image, in half precision.
+        """The cells of ``count`` views of each image by each jitter, in half precision.
 
         After ``until``, a ``perf_counter()`` value, V stays what it is, once it is LEAST_VIEWS.
 
-        Shape: uint8 (N, 3, S, S) -> (V, N, P, K), of P <= MOST_CELLS ** 2 cells each.
+        Shape: uint8 (N, 3, S, S) -> (J, V, N, P, K), of P <= MOST_CELLS ** 2 cells each.
         """
-        first = self._random(images, jitter, _some_cells)
-        views = first.new_empty((count, *first.shape))
-        views[0] = first
+        first = [self._random(images, jitter, _some_cells) for jitter in jitters]
+        views = first[0].new_empty((len(jitters), count, *first[0].shape))
+        views[:, 0] = torch.stack(first)
         for made in range(1, count):
             if made >= LEAST_VIEWS and until is not None and perf_counter() > until:
-                return views[:made]
-            views[made] = self._random(images, jitter, _some_cells)
+                return views[:, :made]
+            for index, jitter in enumerate(jitters):
+                views[index, made] = self._random(images, jitter, _some_cells)
         return views
 
     def _random(
@@ -113,13 +124,24 @@ def _some_cells(maps: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps, (height, width)).flatten(2).transpose(1, 2).half()
 
 
-def histograms_made(images: int, fitting: WordFitting) -> int:
-    """How many histograms ``fitting`` to so many images takes where there is time for all."""
-    return min(images, fitting.images) * (1 + 2 + fitting.views)
+def histograms_made(images: int, fitting: WordFitting, *, heads: int) -> int:
+    """How many histograms it takes where there is time for all.
+
+    Args:
+        images: that there are.
+        fitting: how many of them, and how many views for each head.
+        heads: that are trained.
+    """
+    return min(images, fitting.images) * (1 + DIFFERENCE_VIEWS + heads * fitting.views)
 
 
 def in_time(
-    images: Tensor, seconds_each: float, until: float | None, generator: torch.Generator
+    images: Tensor,
+    seconds_each: float,
+    until: float | None,
+    generator: torch.Generator,
+    *,
+    heads: int,
 ) -> Tensor:
     """As many of ``images`` as the least views can be looked at of until then, drawn at random.
 
@@ -128,13 +150,15 @@ def in_time(
         seconds_each: that one histogram takes.
         until: ``perf_counter()`` value; None leaves time for all.
         generator: draws, where there is not time for all.
+        heads: that views are looked at for.
 
     Returns:
         Shape: (n, ...), FEWEST_IMAGES <= n <= N, or all where they are fewer.
     """
     if until is None:
         return images
-    affordable = (until - perf_counter()) / (seconds_each * (2 + LEAST_VIEWS))
+    views = DIFFERENCE_VIEWS + heads * LEAST_VIEWS
+    affordable = (until - perf_counter()) / (seconds_each * views)
     if max(affordable, FEWEST_IMAGES) >= len(images):
         return images
     count = max(int(affordable), FEWEST_IMAGES)

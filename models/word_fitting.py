@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from time import perf_counter
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +55,9 @@ def fit_words(
     """Give ``encoder`` the words of ``pixels`` and layers that look past what views change.
 
     Args:
-        encoder: vocabularies side by side, a layer without weights, and two halves side by side:
-            a convolution; and convolutions with a ReLU between each two. All of kernel 1; changed.
+        encoder: vocabularies side by side, a layer without weights, and heads side by side: a
+            convolution; and, for each of AGREEMENT_JITTERS, convolutions with a ReLU between each
+            two. All of kernel 1; changed.
         pixels: images, uint8. Shape: (N, 3, S, S), N >= 2.
         preprocess: normalisation of the input.
         fitting: how.
@@ -70,25 +72,26 @@ def fit_words(
     told = told or ProgressFile()
     now = perf_counter()
     views_until = None if until is None else now + VIEWS_SHARE * (until - now)
-    told.begin("words", total=histograms_made(len(pixels), fitting))
+    jitters = AGREEMENT_JITTERS[colour]
+    total = histograms_made(len(pixels), fitting, heads=len(jitters))
+    told.begin("words", total=total)
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(pixels), generator=generator)[: fitting.images].sort().values
     images = pixels[chosen]
-    vocabularies, _, halves = encoder
+    vocabularies, _, heads = encoder
     assert isinstance(vocabularies, SideBySide)
-    assert isinstance(halves, SideBySide)
-    steady, agreeing = halves
-    assert isinstance(steady, nn.Sequential)
-    assert isinstance(agreeing, nn.Sequential)
+    assert isinstance(heads, SideBySide)
+    steady, *agreeing = (cast(nn.Sequential, head) for head in heads)
     if not keep_vocabularies:
         fit_vocabularies(vocabularies, images, preprocess, fitting, generator)
     views = Views(vocabularies, preprocess, fitting.view_area, generator, told)
     started = perf_counter()
     plain = views.plain(images)
-    images = in_time(images, (perf_counter() - started) / len(images), views_until, generator)
+    seconds_each = (perf_counter() - started) / len(images)
+    images = in_time(images, seconds_each, views_until, generator, heads=len(jitters))
     differences = views.difference(images, FITTING_JITTERS[colour])
     fit_projection(steady[0], plain, differences, fitting)
-    several = views.several(images, AGREEMENT_JITTERS[colour], fitting.views, until=views_until)
+    several = views.several(images, jitters, fitting.views, until=views_until)
     fit_agreement(
         agreeing, plain, several, differences, fitting,
         generator=generator, told=told, until=until,

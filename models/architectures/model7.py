@@ -2,10 +2,11 @@
 
 Vocabularies of texture (grey patches at equal contrast), of coloured texture, both at two scales,
 and of single colours look at every fourth pixel; those of colours and of coarse coloured texture
-at every eighth, for speed. Their histograms over cells of 32 pixels are brought to 512 channels,
-half of them by a layer that gives less weight to what views of one image differ in
-(models/view_fitting.py), half by three layers that are trained to find an image's views among those
-of others (models/agreement.py). What each part is worth: docs/embedding.md.
+at every eighth, for speed. Their histograms over cells of 32 pixels are brought to 512 channels by
+three heads: a layer that gives less weight to what views of one image differ in
+(models/view_fitting.py), and twice three layers that are trained to find an image's views among
+those of others (models/agreement.py), with views that change colours a little and a lot. What each
+part is worth: docs/embedding.md.
 """
 
 from models.declared import DeclaredArchitecture
@@ -17,8 +18,8 @@ STRIDE = 4
 CELL = 32
 LOCAL = 0.3
 """Share of a cell's own difference that stays; docs/embedding.md has 0 and 1 beside it."""
-HALF = 256
-"""Channels of each half of the latent."""
+STEADY, AGREEING = 128, 192
+"""Channels of the head that is fitted in closed form, and of each that is trained."""
 
 
 def histogram(words: VisualWords, *, shrink: int = 1) -> tuple[Layer, ...]:
@@ -32,10 +33,15 @@ def channels(count: int, *, rectified: bool = False) -> Conv:
     return Conv(count, kernel=1, padding=0, activation="relu" if rectified else "none")
 
 
-def halves(size: int) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-    """What is fitted in closed form, and what is trained: ``size`` channels each."""
+def steady_head(size: int = STEADY) -> tuple[Layer, ...]:
+    """What is fitted in closed form."""
+    return channels(size), OneLength()
+
+
+def agreeing_head(size: int = AGREEING) -> tuple[Layer, ...]:
+    """What is trained."""
     hidden = channels(2 * size, rectified=True), channels(size, rectified=True)
-    return (channels(size), OneLength()), (*hidden, channels(size), OneLength())
+    return *hidden, channels(size), OneLength()
 
 
 model7 = register(
@@ -53,7 +59,7 @@ model7 = register(
                 )
             ),
             GlobalContext(LOCAL),
-            Parallel(halves(HALF)),
+            Parallel((steady_head(), agreeing_head(), agreeing_head())),
         ),
         decoder=(
             Deconv(128),

@@ -15,13 +15,14 @@ INTRODUCTION = """\
 Written by `scripts/embedding_study.py` from `docs/results/embedding-*.json`; edit those, not this.
 
 model7 ("visual words") describes an image by local histograms of small patches, the k-means centres
-of whitened patches. Two halves of its latent are made of them, without labels: one in closed form,
-by giving less weight to what two views of one image differ in, one by three layers that are trained
-to find an image's views among those of others. Here every image is a query once, left out of its
-own answers, against its label. Each figure is a mean over seeds; ± is the standard deviation
-between seeds, the number in brackets half the 95 % bootstrap interval over queries. Baselines need
-no fitting, so they have one seed. "default-" sets are judged with the checkpoint that comes with
-the program, which was fitted to procedural images alone.
+of whitened patches. Three heads bring them to its latent, without labels: one in closed form, by
+giving less weight to what two views of one image differ in, and twice three layers that are trained
+to find an image's views among those of others, with views that change colours a little and a lot.
+Here every image is a query once, left out of its own answers, against its label. Each figure is a
+mean over seeds; ± is the standard deviation between seeds, the number in brackets half the 95 %
+bootstrap interval over queries. Baselines need no fitting, so they have one seed. "default-" sets
+are judged with the checkpoint that comes with the program, which was fitted to procedural images
+alone.
 
 The constants (sharpness of the words and where they look, strength of the views, least size of
 their parts, share of the cells, temperature, number of layers, of views and of passes) were chosen

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from indexer.types import Distance
-from models.architectures.model7 import HALF, LOCAL, halves
+from models.architectures.model7 import AGREEING, LOCAL, STEADY, agreeing_head, steady_head
 from models.pooling import STANDARD, Pooling
 from models.recipes import COLOURS, RECIPES, WordFitting
 
@@ -23,9 +23,9 @@ FITTING = WordFitting()
 VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coarse colour texture")
 """Names of model7's branches, in their order."""
 ALL = frozenset(range(len(VOCABULARIES)))
-
-
-Halves = Literal["both", "first", "second"]
+HEADS = ("closed-form head", "head of small colour changes", "head of large colour changes")
+"""Names of model7's heads, in their order; the first is not trained."""
+EVERY_HEAD = frozenset(range(len(HEADS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Variant:
         branches: indices of the vocabularies that are kept.
         fitting, colour: of the layers that learn from views.
         local: of GlobalContext.
-        halves: which halves of the latent are kept.
+        heads: indices of the heads that are kept.
         expand: nearest neighbours that are averaged into every vector (alpha-weighted expansion,
             Radenovic, Tolias, Chum, TPAMI 2019, section 5.3), 0 for none.
         pairs: what is judged.
@@ -48,7 +48,7 @@ class Variant:
     fitting: WordFitting = FITTING
     colour: str = "keep"
     local: float = LOCAL
-    halves: Halves = "both"
+    heads: frozenset[int] = EVERY_HEAD
     expand: int = 0
     pairs: tuple[tuple[Pooling, Distance], ...] = ((Pooling.FLATTEN, Distance.COSINE),)
 
@@ -60,13 +60,17 @@ def variants() -> Iterator[Variant]:
     unfitted = replace(FITTING, view_exponent=0.0)
     yield Variant("as it is", pairs=standard + further)
     # These need no fitting of their own, and so come while that of the whole is remembered.
-    yield Variant("the closed-form half alone", halves="first")
-    yield Variant("the trained half alone", halves="second")
+    for index, name in enumerate(HEADS):
+        yield Variant(f"the {name} alone", heads=frozenset({index}))
+    for index, name in enumerate(HEADS):
+        yield Variant(f"without the {name}", heads=EVERY_HEAD - {index})
     yield Variant("cells on their own", local=1.0)
     yield Variant("cells all alike", local=0.0)
     for count in (3, 6):
         yield Variant(f"expanded by {count} neighbours", expand=count)
-    yield Variant("neither, views left out", fitting=unfitted, halves="first")
+    yield Variant(
+        "the closed-form head alone, views left out", fitting=unfitted, heads=frozenset({0})
+    )
     for index, name in enumerate(VOCABULARIES):
         yield Variant(f"without {name}", branches=ALL - {index})
     for index, name in enumerate(VOCABULARIES):
@@ -78,7 +82,6 @@ def variants() -> Iterator[Variant]:
     yield Variant("temperature 0.2", fitting=replace(FITTING, view_temperature=0.2))
     yield Variant("temperature 1", fitting=replace(FITTING, view_temperature=1.0))
     yield Variant("views keep hue", colour="strict")
-    yield Variant("views change hue more", colour="strong")
     yield Variant("views of any hue (--colour ignore)", colour="ignore")
 
 
@@ -87,8 +90,8 @@ class Seen:
     """Histograms of views.
 
     Attributes:
-        differences: of two views of each image, for the first half. Shape: (M, K).
-        several: cells of V views of each image, for the second. Shape: (V, M, P, K).
+        differences: of two views of each image, for the first head. Shape: (M, K).
+        several: cells of V views of each image, for each of the others. Shape: (2, V, M, P, K).
     """
 
     differences: Tensor
@@ -140,9 +143,9 @@ def histograms(
     generator = torch.Generator().manual_seed(seed)
     images = fitted[torch.randperm(len(fitted), generator=generator)[: FITTING.images]]
     fit_vocabularies(vocabularies, images, preprocess, FITTING, generator)
-    strict, strong = JITTERS["keep"], FITTING_JITTERS["keep"]
+    strict = JITTERS["keep"]
     jitters = {name: (FITTING_JITTERS[name], AGREEMENT_JITTERS[name]) for name in COLOURS}
-    jitters |= {"strict": (strict, strict), "strong": (strong, strong)}
+    jitters["strict"] = strict, (strict, strict)
     looking = Views(vocabularies, preprocess, FITTING.view_area, generator, ProgressFile())
     views = {
         colour: Seen(
@@ -178,12 +181,11 @@ def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, V
     from models.blocks import SideBySide
     from models.visual_words import TowardsMean
 
-    fitted = []
-    if variant.halves != "second":
-        fitted.append(steady(seen, variant.branches, variant.fitting, variant.colour))
-    if variant.halves != "first":
-        fitted.append(agreeing(seen, variant.branches, variant.fitting, variant.colour, seed))
-    after = nn.Sequential(TowardsMean(variant.local), SideBySide(fitted))
+    fitted = [steady(seen, variant.branches, variant.fitting, variant.colour)]
+    if variant.heads - {0}:
+        fitted += agreeing(seen, variant.branches, variant.fitting, variant.colour, seed)
+    chosen = [fitted[index] for index in sorted(variant.heads)]
+    after = nn.Sequential(TowardsMean(variant.local), SideBySide(chosen))
     kept = seen.kept(variant.branches)
     poolings = {pooling for pooling, _ in variant.pairs}
     rows: dict[Pooling, list[Tensor]] = {pooling: [] for pooling in poolings}
@@ -200,22 +202,22 @@ def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, V
 def steady(
     seen: Histograms, branches: frozenset[int], fitting: WordFitting, colour: str
 ) -> nn.Sequential:
-    """The half that is fitted in closed form, to the channels of ``branches``."""
+    """The head that is fitted in closed form, to the channels of ``branches``."""
     from models.layers import build_layers
     from models.view_fitting import fit_projection
 
     kept = seen.kept(branches)
-    half = build_layers(halves(min(HALF, len(kept)))[0], channels=len(kept))
+    head = build_layers(steady_head(min(STEADY, len(kept))), channels=len(kept))
     differences = seen.views[colour].differences[:, kept]
-    fit_projection(half[0], seen.plain[:, kept], differences, fitting)
-    return half
+    fit_projection(head[0], seen.plain[:, kept], differences, fitting)
+    return head
 
 
 @lru_cache(maxsize=1)
 def agreeing(
     seen: Histograms, branches: frozenset[int], fitting: WordFitting, colour: str, seed: int
-) -> nn.Sequential:
-    """The half that is trained, on the channels of ``branches``."""
+) -> tuple[nn.Sequential, ...]:
+    """The heads that are trained, on the channels of ``branches``."""
     import torch
 
     from models.agreement import fit_agreement
@@ -223,15 +225,16 @@ def agreeing(
     from models.progress import ProgressFile
 
     kept, views = seen.kept(branches), seen.views[colour]
-    half = build_layers(halves(min(HALF, len(kept)))[1], channels=len(kept))
-    several = views.several[: fitting.views]
+    layers = agreeing_head(min(AGREEING, len(kept)))
+    several = views.several[:, : fitting.views]
+    heads = tuple(build_layers(layers, channels=len(kept)) for _ in several)
     if len(kept) < several.shape[-1]:
         several = several[..., kept]
     fit_agreement(
-        half, seen.plain[:, kept], several, views.differences[:, kept], fitting,
+        heads, seen.plain[:, kept], several, views.differences[:, kept], fitting,
         generator=torch.Generator().manual_seed(seed), told=ProgressFile(),
     )  # fmt: skip
-    return half
+    return heads
 
 
 def expanded(vectors: Tensor, count: int, *, alpha: float = 3.0) -> Tensor:

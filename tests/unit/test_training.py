@@ -459,18 +459,14 @@ def mixture(channels: int, activation: Activation = "none") -> Conv:
 def words(monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
     """Settings for an architecture like model7, but small, with a quick fitting."""
     vocabularies = (VisualWords(12, 5, 4, grey=True, equalise=True), VisualWords(8, 1, 4))
+    trained = mixture(16, "relu"), mixture(8, "relu"), mixture(8), OneLength()
     architecture = DeclaredArchitecture(
         name="words",
         summary="few words",
         encoder=(
             Parallel(tuple((each, LocalHistogram(4)) for each in vocabularies)),
             GlobalContext(0.3),
-            Parallel(
-                (
-                    (mixture(8), OneLength()),
-                    (mixture(16, "relu"), mixture(8, "relu"), mixture(8), OneLength()),
-                )
-            ),
+            Parallel(((mixture(8), OneLength()), trained, trained)),
         ),
         decoder=(Deconv(16, kernel=4, stride=4), Deconv(3, kernel=4, stride=4, activation="none")),
     )

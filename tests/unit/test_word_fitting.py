@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import word_fitting
 from models.agreement import fit_agreement, random_parts
-from models.augment import FITTING_JITTERS, Jitter
+from models.augment import AGREEMENT_JITTERS, FITTING_JITTERS, Jitter
 from models.blocks import SideBySide
 from models.initialisation import new_model
 from models.layers import Activation, AveragePool, Conv, Layer, Parallel, build_layers
@@ -58,9 +58,14 @@ SMALL: tuple[Layer, ...] = (
         (
             (mixture(6), OneLength()),
             (mixture(12, "relu"), mixture(8, "relu"), mixture(6), OneLength()),
+            (mixture(10, "relu"), mixture(5), OneLength()),
         )
     ),
 )
+
+
+HEADS = 2
+"""Of SMALL, that are trained."""
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -236,7 +241,7 @@ def test_colours_that_views_change_decide_what_comes_after_the_words_and_not_the
     for name, value in kept[0].state_dict().items():
         assert torch.equal(value, ignored[0].state_dict()[name])
     after = kept[2].state_dict()
-    assert len(after) == 8
+    assert len(after) == 12
     for name, value in ignored[2].state_dict().items():
         assert not torch.allclose(value, after[name], rtol=0.01)
 
@@ -305,12 +310,13 @@ def test_several_views_are_of_the_image_in_their_row_and_each_is_another() -> No
     views = views_of(vocabularies)
     colours = torch.randint(256, (11, 3), generator=generator()).tolist()
     plain = plain_images(*map(tuple, colours))
-    still = views.several(plain, STILL, 3)
-    assert still.shape == (3, 11, 4, 30)
-    assert torch.allclose(
-        still.float(), views.plain(plain).view(1, 11, 1, 30).expand(3, -1, 4, -1), atol=1e-2
-    )
-    differing = views.several(noise(2), STILL, 3).float().flatten(2)  # of other parts
+    still, tinted = views.several(plain, [STILL, FITTING_JITTERS["ignore"]], 3)
+    assert still.shape == tinted.shape == (3, 11, 4, 30)
+    whole = views.plain(plain).view(1, 11, 1, 30)
+    assert torch.allclose(still.float(), whole.expand(3, -1, 4, -1), atol=1e-2)
+    of_colours = slice(12, 20)
+    assert (tinted.float() - whole)[..., of_colours].norm(dim=3).median() > 0.3
+    differing = views.several(noise(2), [STILL], 3)[0].float().flatten(2)  # of other parts
     assert min(torch.pdist(differing[:, image]).min() for image in range(2)) > 0.01
 
 
@@ -318,7 +324,7 @@ def test_several_views_are_of_the_image_in_their_row_and_each_is_another() -> No
 def test_of_large_views_cells_are_averaged(side: int, cells: int) -> None:
     views = replace(views_of(fitted(noise(10))[0]), least_area=1.0)
     pixels = nn.functional.interpolate(noise(2).float(), size=(side, side)).to(torch.uint8)
-    found = views.several(pixels, STILL, 2).float()
+    found = views.several(pixels, [STILL], 2)[0].float()
     assert found.shape == (2, 2, cells, 30)
     if side // 16 % MOST_CELLS == 0:  # all cells count alike
         whole = views.plain(pixels)
@@ -331,7 +337,7 @@ def test_when_time_is_up_there_are_as_many_views_as_there_have_to_be(
     until: float | None, count: int
 ) -> None:
     views = views_of(fitted(noise(3))[0])
-    assert views.several(noise(3), STILL, 5, until=until).shape[0] == count
+    assert views.several(noise(3), [STILL] * 3, 5, until=until).shape[:2] == (3, count)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +346,7 @@ def test_when_time_is_up_there_are_as_many_views_as_there_have_to_be(
         (1.0, None, 2000),
         (1e-9, 1e6, 2000),
         (1.0, float("inf"), 2000),
-        (1000 / (1000 * (2 + LEAST_VIEWS)), 1000.0, 1000),
+        (1000 / (1000 * (2 + 3 * LEAST_VIEWS)), 1000.0, 1000),
         (1.0, -5.0, FEWEST_IMAGES),
     ],
 )
@@ -349,13 +355,13 @@ def test_of_no_more_images_than_there_is_time_for_views_are_looked_at(
 ) -> None:
     images = torch.arange(2000)
     until = None if until is None else perf_counter() + until
-    chosen = in_time(images, seconds_each, until, generator(0))
+    chosen = in_time(images, seconds_each, until, generator(0), heads=3)
     assert len(chosen) == pytest.approx(count, abs=2)
     assert len(set(chosen.tolist())) == len(chosen)
     if len(chosen) < len(images):  # from everywhere, not the first ones
         assert chosen.float().mean() == pytest.approx(1000, abs=100)
     few = images[:9]
-    assert torch.equal(in_time(few, seconds_each, until, generator(0)), few)
+    assert torch.equal(in_time(few, seconds_each, until, generator(0), heads=3), few)
 
 
 def test_where_time_is_short_fitting_looks_at_fewer_images(
@@ -374,7 +380,7 @@ def test_where_time_is_short_fitting_looks_at_fewer_images(
         until=0.0,
         told=told,
     )
-    assert sum(told.advances["words"]) == 30 + 7 * (2 + LEAST_VIEWS)
+    assert sum(told.advances["words"]) == 30 + 7 * (2 + HEADS * LEAST_VIEWS)
     assert told.advances["views"] == [7]
     assert told.totals["views"] == 7
 
@@ -388,7 +394,7 @@ def test_images_are_told_as_they_are_looked_at_and_their_number_is_known_before(
     fitting = replace(FITTING, images=30, views=4)
     fit_words(encoder, noise(images), PREPROCESS, fitting, colour="keep", seed=0, told=told)
     assert list(told.totals) == ["words", "views"]
-    assert told.totals["words"] == histograms_made(images, fitting)
+    assert told.totals["words"] == histograms_made(images, fitting, heads=HEADS)
     assert told.totals["views"] == fitting.view_epochs * min(images, 30)
     for phase, advances in told.advances.items():
         assert len(advances) > 1
@@ -457,8 +463,9 @@ def agree(
     fitting: WordFitting = FITTING,
 ) -> None:
     fit_agreement(
-        layers, plain, views, differences, fitting, generator=generator(), told=ProgressFile()
-    )
+        [layers], plain, views.unsqueeze(0), differences, fitting,
+        generator=generator(), told=ProgressFile(),
+    )  # fmt: skip
 
 
 def test_agreement_does_not_depend_on_the_weights_before_nor_on_the_global_seed() -> None:
@@ -499,6 +506,35 @@ def cells_of_halves(seed: int, images: int = 400) -> tuple[Tensor, Tensor]:
     return halves.repeat_interleave(2, dim=1), 0.1 * torch.randn(images, 8, generator=random)
 
 
+def test_every_head_learns_from_its_own_views() -> None:
+    """Of 8 words the views of one head keep the first half, those of the other the second."""
+    plain, _, differences = kinds_of_views(0, images=400)
+    views = torch.stack([plain, plain]).unsqueeze(1).repeat(1, 6, 1, 1)
+    views[0, ..., 4:] = CENTRE + torch.randn(6, 400, 4, generator=generator(1))
+    views[1, ..., :4] = CENTRE + torch.randn(6, 400, 4, generator=generator(2))
+    heads = [agreement(64), agreement(64, 32)]
+    fit_agreement(
+        heads, plain, views.unsqueeze(3), differences, replace(FITTING, view_epochs=60),
+        generator=generator(), told=ProgressFile(),
+    )  # fmt: skip
+    unseen, _, _ = kinds_of_views(1)
+    for kept, head in zip((slice(0, 4), slice(4, 8)), heads, strict=True):
+        pair = torch.randn(2, 60, 8, generator=generator(3)) + CENTRE
+        pair[..., kept] = unseen[:, kept]
+        own, others = (
+            partner_found(layers(pair.reshape(-1, 8, 1, 1)).view(2, 60, -1))
+            for layers in (head, *(each for each in heads if each is not head))
+        )
+        assert own > 0.8
+        assert others < 0.4
+
+
+def test_each_jitter_has_a_head_of_its_own() -> None:
+    (*_, heads) = fitted(noise(2))
+    for jitters in AGREEMENT_JITTERS.values():
+        assert len(jitters) == len(heads) - 1 == HEADS
+
+
 @pytest.mark.parametrize("side", [1, 2, 3, 4])
 @pytest.mark.parametrize("least", [0.2, 0.5, 1.0])
 def test_a_random_part_is_a_rectangle_of_the_size_that_was_asked_for(
@@ -527,9 +563,9 @@ def test_where_time_is_short_layers_are_trained_for_fewer_steps() -> None:
     for seconds in (-1.0, 0.2, 1e6):
         told = Told()
         fit_agreement(
-            agreement(64, 32),
+            [agreement(64, 32)],
             plain,
-            views,
+            views.unsqueeze(0),
             differences,
             replace(FITTING, view_epochs=2_000),
             generator=generator(),
