@@ -33,8 +33,8 @@ class Progress:
 
     Attributes:
         phase: what is being done: ``unpacking``, ``reading``, ``words`` (fitting visual words),
-            ``views`` (training heads on views), ``training``, ``whitening``; of a sync ``comparing``, ``encoding`` (in a dry run
-            ``checking``), ``publishing``.
+            ``views`` (training heads on views), ``training``, ``whitening``; of a sync
+            ``comparing``, ``encoding`` (in a dry run ``checking``), ``publishing``.
         done, total: images of this phase, seen again counted again; a total of 0 where there is
             nothing to count.
         per_second: images of this phase per second, its pauses included; None before the first.
