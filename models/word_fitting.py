@@ -73,8 +73,7 @@ def fit_words(
     now = perf_counter()
     views_until = None if until is None else now + VIEWS_SHARE * (until - now)
     jitters = AGREEMENT_JITTERS[colour]
-    total = histograms_made(len(pixels), fitting, heads=len(jitters))
-    told.begin("words", total=total)
+    told.begin("words", total=histograms_made(len(pixels), fitting, heads=len(jitters)))
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randperm(len(pixels), generator=generator)[: fitting.images].sort().values
     images = pixels[chosen]
