@@ -7,7 +7,7 @@ has is no query either: nothing could be found. docs/evaluation.md names every f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,11 +135,32 @@ def score_queries(
     Raises:
         NoLabelsError: no two images share a label.
     """
+    queries = asking_images(labels, asking)
+    return score_rankings(rank(vectors, distance, queries), queries, labels, k=k)
+
+
+def score_rankings(
+    rankings: Iterable[NDArray[np.intp]],
+    queries: NDArray[np.intp],
+    labels: Sequence[str | None],
+    *,
+    k: int,
+) -> QueryScores:
+    """Judge rankings, wherever they come from.
+
+    Args:
+        rankings: blocks of complete rankings of the other images, one for each query in turn, best
+            first. Shape of each: (B, N - 1).
+        queries: index of each query image, at least one. Shape: (Q,).
+        labels: N labels.
+        k: depth of precision, recall and nDCG.
+    """
     codes = label_codes(labels)
-    queries = _queries(codes, asking)
     blocks, answers = [], []
-    for block, order in enumerate(rank(vectors, distance, queries)):
-        asked = queries[block * QUERY_BLOCK :][: len(order)]
+    judged = 0
+    for order in rankings:
+        asked = queries[judged : judged + len(order)]
+        judged += len(order)
         blocks.append(_judge(codes[order] == codes[asked, None], k))
         answers.append(order[:, :k].copy())
     values = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
@@ -176,8 +197,19 @@ def label_codes(labels: Sequence[str | None]) -> NDArray[np.intp]:
     return np.array([codes.get(label or "", -1) for label in labels], dtype=np.intp)
 
 
-def _queries(codes: NDArray[np.intp], asking: NDArray[np.bool_] | None) -> NDArray[np.intp]:
-    """Images that have a label in common with another one."""
+def asking_images(
+    labels: Sequence[str | None], asking: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """Images that have a label in common with another one, ascending. Shape: (Q,), Q >= 1.
+
+    Args:
+        labels: N labels.
+        asking: which images may be queries, all by default. Shape: (N,).
+
+    Raises:
+        NoLabelsError: no two images share a label.
+    """
+    codes = label_codes(labels)
     shared = (codes >= 0) & (np.bincount(codes + 1)[codes + 1] > 1)
     if not shared.any():
         raise NoLabelsError("no two images share a label, so there is nothing to judge by")

@@ -23,9 +23,17 @@ from indexer.types import Distance
 from models.errors import SimilarityError
 from models.pooling import STANDARD, Pooling
 from scripts.studies.embedding_page import page
-from scripts.studies.embedding_variants import ARCH, RECIPE, histograms, variants, vectors
+from scripts.studies.embedding_variants import (
+    ARCH,
+    FLATTEN_COSINE,
+    RECIPE,
+    histograms,
+    variants,
+    vectors,
+)
 from scripts.studies.help_figures import HELP, with_figures
 from scripts.studies.judging import judge, judged_baselines
+from scripts.studies.rankings import judged_rankings
 from scripts.studies.results import DOCS, RESULTS, machine_facts, read_json, write_json
 
 if TYPE_CHECKING:
@@ -95,6 +103,10 @@ def measure(arguments: argparse.Namespace) -> Row:
             for pooling, distance in variant.pairs:
                 figures = judge(found[pooling], labels, distance)
                 rows.append(row(variant.name, pooling, distance, figures, seed=seed))
+            if variant is whole:
+                for name, figures in judged_rankings(found, labels):
+                    ranked = f"{whole.name}, {name}"
+                    rows.append(row(ranked, *FLATTEN_COSINE, figures, seed=seed))
             print(f"seed {seed}: {variant.name}: {rows[-1]}", file=sys.stderr, flush=True)
     size = arguments.image_size
     rows += [

@@ -25,6 +25,7 @@ VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coa
 ALL = frozenset(range(len(VOCABULARIES)))
 HEADS = ("closed-form head", "head of small colour changes", "head of large colour changes")
 """Names of model7's heads, in their order; the first is not trained."""
+FLATTEN_COSINE = Pooling.FLATTEN, Distance.COSINE
 EVERY_HEAD = frozenset(range(len(HEADS)))
 
 
@@ -38,8 +39,6 @@ class Variant:
         fitting, colour: of the layers that learn from views.
         local: of GlobalContext.
         heads: indices of the heads that are kept.
-        expand: nearest neighbours that are averaged into every vector (alpha-weighted expansion,
-            Radenovic, Tolias, Chum, TPAMI 2019, section 5.3), 0 for none.
         pairs: what is judged.
     """
 
@@ -49,13 +48,12 @@ class Variant:
     colour: str = "keep"
     local: float = LOCAL
     heads: frozenset[int] = EVERY_HEAD
-    expand: int = 0
-    pairs: tuple[tuple[Pooling, Distance], ...] = ((Pooling.FLATTEN, Distance.COSINE),)
+    pairs: tuple[tuple[Pooling, Distance], ...] = (FLATTEN_COSINE,)
 
 
 def variants() -> Iterator[Variant]:
     """The whole, each part removed, each vocabulary alone."""
-    further = ((Pooling.AVERAGE, Distance.COSINE), (Pooling.GEM, Distance.COSINE))
+    further = tuple((pooling, Distance.COSINE) for pooling in Pooling if pooling not in STANDARD)
     standard = tuple((pooling, distance) for pooling in STANDARD for distance in Distance)
     unfitted = replace(FITTING, view_exponent=0.0)
     yield Variant("as it is", pairs=standard + further)
@@ -66,8 +64,6 @@ def variants() -> Iterator[Variant]:
         yield Variant(f"without the {name}", heads=EVERY_HEAD - {index})
     yield Variant("cells on their own", local=1.0)
     yield Variant("cells all alike", local=0.0)
-    for count in (3, 6):
-        yield Variant(f"expanded by {count} neighbours", expand=count)
     yield Variant(
         "the closed-form head alone, views left out", fitting=unfitted, heads=frozenset({0})
     )
@@ -174,12 +170,16 @@ def histograms(
 
 
 def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, Vector]:
-    """What ``variant`` makes of the searched images, for each of its poolings."""
+    """What ``variant`` makes of the searched images, for each of its poolings.
+
+    Whitening is fitted to the searched images.
+    """
     import torch
     from torch import nn
 
     from models.blocks import SideBySide
     from models.visual_words import TowardsMean
+    from models.whitening import fit_whitening, sample_for_fit
 
     fitted = [steady(seen, variant.branches, variant.fitting, variant.colour)]
     if variant.heads - {0}:
@@ -187,15 +187,16 @@ def vectors(seen: Histograms, variant: Variant, *, seed: int) -> dict[Pooling, V
     chosen = [fitted[index] for index in sorted(variant.heads)]
     after = nn.Sequential(TowardsMean(variant.local), SideBySide(chosen))
     kept = seen.kept(variant.branches)
-    poolings = {pooling for pooling, _ in variant.pairs}
-    rows: dict[Pooling, list[Tensor]] = {pooling: [] for pooling in poolings}
     with torch.inference_mode():
-        for batch in torch.split(seen.cells, 256):
-            latent = after(batch[:, kept].float())
-            for pooling in poolings:
-                rows[pooling].append(pooling.apply(latent))
-    pooled = {pooling: torch.cat(parts) for pooling, parts in rows.items()}
-    return {name: expanded(each, variant.expand).numpy() for name, each in pooled.items()}
+        latents = [after(batch[:, kept].float()) for batch in torch.split(seen.cells, 256)]
+    found = {}
+    for pooling in {pooling for pooling, _ in variant.pairs}:
+        if pooling.is_fitted:
+            flat = torch.cat([Pooling.FLATTEN.apply(latent) for latent in latents])
+            found[pooling] = fit_whitening(flat[sample_for_fit(*flat.shape)]).apply(flat).numpy()
+        else:
+            found[pooling] = torch.cat([pooling.apply(latent) for latent in latents]).numpy()
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -235,19 +236,3 @@ def agreeing(
         generator=torch.Generator().manual_seed(seed), told=ProgressFile(),
     )  # fmt: skip
     return heads
-
-
-def expanded(vectors: Tensor, count: int, *, alpha: float = 3.0) -> Tensor:
-    """Every vector averaged with its nearest ones, weighted by their cosine to the power alpha."""
-    import torch
-    import torch.nn.functional as F
-
-    if not count:
-        return vectors
-    unit = F.normalize(vectors, dim=1)
-    rows = []
-    for block in torch.split(unit, 256):
-        near = (block @ unit.T).topk(count + 1, dim=1)
-        weights = near.values.clamp(min=0) ** alpha
-        rows.append((unit[near.indices] * weights[:, :, None]).sum(dim=1))
-    return torch.cat(rows)

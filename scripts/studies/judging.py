@@ -16,6 +16,7 @@ from models.pooling import STANDARD, Pooling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from indexer.evaluation import RetrievalScores
     from indexer.types import Vector
     from models.sources import Source
 
@@ -27,7 +28,11 @@ def judge(vectors: Vector, labels: Sequence[str | None], distance: Distance) -> 
     """Means with half the width of their 95 % intervals over queries; k is SHOWN."""
     from indexer.evaluation import leave_one_out
 
-    scores = leave_one_out(vectors, labels, distance, k=SHOWN)
+    return figures_of(leave_one_out(vectors, labels, distance, k=SHOWN))
+
+
+def figures_of(scores: RetrievalScores) -> Row:
+    """Means with half the width of their 95 % intervals over queries."""
     shown = {metric: getattr(scores, metric) for metric in METRICS}
     figures = {metric: each.value for metric, each in shown.items()}
     return figures | {f"{metric}_interval": each.half_width for metric, each in shown.items()}
