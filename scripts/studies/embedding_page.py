@@ -22,10 +22,12 @@ Here every image is a query once, left out of its own answers, against its label
 mean over seeds; ± is the standard deviation between seeds, the number in brackets half the 95 %
 bootstrap interval over queries. Baselines need no fitting, so they have one seed. "default-" sets
 are judged with the checkpoint that comes with the program, which was fitted to procedural images
-alone. Rows "as it is, ..." rank the same vectors in another way (`scripts/studies/rankings.py` names
-the sources): queries or all vectors averaged with their neighbours, what is common to all or to the
-surroundings of an image taken off, the first hundred compared cell by cell. None of them raises
-precision@8 on every set, so a search ranks by the distance alone.
+alone.
+
+Rows "as it is, ..." rank the same vectors in another way, sources in `scripts/studies/rankings.py`:
+queries or all vectors averaged with their neighbours, what an image has in common with all or with
+its nearest ones taken off, the first hundred compared cell by cell. None of them raises precision@8
+on every set, so a search ranks by the distance alone. Whitened vectors are those of `--pooling`.
 
 The constants (sharpness of the words and where they look, strength of the views, least size of
 their parts, share of the cells, temperature, number of layers, of views and of passes) were chosen
