@@ -26,8 +26,9 @@ alone.
 
 Rows "as it is, ..." rank the same vectors in another way, sources in `scripts/studies/rankings.py`:
 queries or all vectors averaged with their neighbours, what an image has in common with all or with
-its nearest ones taken off, the first hundred compared cell by cell. None of them raises precision@8
-on every set, so a search ranks by the distance alone. Whitened vectors are those of `--pooling`.
+its nearest ones taken off, the first hundred compared cell by cell. What any of them adds to
+precision@8 is within the intervals, so a search ranks by the distance alone. Whitened vectors are
+those of `--pooling`.
 
 The constants (sharpness of the words and where they look, strength of the views, least size of
 their parts, share of the cells, temperature, number of layers, of views and of passes) were chosen
