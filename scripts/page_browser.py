@@ -23,7 +23,7 @@ ARGUMENTS = (
 
 
 class NoBrowserError(SimilarityError):
-    """There is no Chromium on this machine."""
+    """There is no Chromium on this machine, or nothing to steer it with."""
 
 
 def chromium_path() -> str:
@@ -45,7 +45,10 @@ def open_browser(arguments: Sequence[str] = ()) -> Iterator[Browser]:
     Raises:
         NoBrowserError: there is none.
     """
-    from playwright.sync_api import sync_playwright
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        raise NoBrowserError("no playwright: install requirements-dev.lock") from None
 
     path = chromium_path()
     with sync_playwright() as playwright:

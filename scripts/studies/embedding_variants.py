@@ -25,8 +25,8 @@ VOCABULARIES = ("texture", "coloured texture", "colours", "coarse texture", "coa
 ALL = frozenset(range(len(VOCABULARIES)))
 HEADS = ("closed-form head", "head of small colour changes", "head of large colour changes")
 """Names of model7's heads, in their order; the first is not trained."""
-FLATTEN_COSINE = Pooling.FLATTEN, Distance.COSINE
 EVERY_HEAD = frozenset(range(len(HEADS)))
+FLATTEN_COSINE = Pooling.FLATTEN, Distance.COSINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Each way to rank is what its source says, beside one written out image by image."""
 
+import json
 from collections.abc import Callable
+from statistics import mean
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from indexer.types import Distance
 from models.pooling import Pooling
 from scripts.studies import rankings
 from scripts.studies.rankings import judged_rankings, orders
+from scripts.studies.results import RESULTS
 
 IMAGES, CHANNELS, CELLS = 14, 5, 4
 
@@ -114,3 +117,16 @@ def test_every_ranking_is_judged_by_labels_as_vectors_are() -> None:
     assert len(judged) == 7
     assert {figures["precision_at_1"] for figures in judged.values()} == {1.0}
     assert {figures["mean_average_precision"] for figures in judged.values()} == {1.0}
+
+
+@pytest.mark.parametrize("dataset", ["wildcats", "animals22", "corel5k", "artstyles7"])
+def test_what_a_ranking_adds_is_within_the_interval_as_the_docs_say(dataset: str) -> None:
+    rows = json.loads((RESULTS / f"embedding-{dataset}.json").read_text())["rows"]
+    asked = [row for row in rows if (row["pooling"], row["distance"]) == ("flatten", "cosine")]
+    plain = [row for row in asked if row["variant"] == "as it is"]
+    highest = mean(row["precision_at_k"] + row["precision_at_k_interval"] for row in plain)
+    ranked = {row["variant"] for row in asked if row["variant"].startswith("as it is, ")}
+    assert len(ranked) == 7
+    for variant in ranked:
+        found = mean(row["precision_at_k"] for row in asked if row["variant"] == variant)
+        assert found < highest
